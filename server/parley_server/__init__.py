@@ -1,0 +1,1 @@
+"""The parley server: a gRPC conversation-state server."""

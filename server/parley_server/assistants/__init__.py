@@ -1,0 +1,1 @@
+"""Assistants: definitions are read, checked and compiled here."""

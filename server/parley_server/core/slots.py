@@ -1,0 +1,122 @@
+"""Slots: the typed values that a conversation collects, and how one definition says what a value may be.
+
+This module must not know how a value is found in a text: that is understanding, in `parley_server.nlu`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from enum import StrEnum
+from typing import TypeAlias
+
+SlotValue: TypeAlias = str | int | float | bool | date | time
+"""A typed value. E-mail, phone (E.164) and choice are strings; a date is a `date`, never a `datetime`."""
+
+
+class SlotType(StrEnum):
+    """What kind of value a slot takes."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    FLOAT = "float"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    TIME = "time"
+    EMAIL = "email"
+    PHONE = "phone"
+    CHOICE = "choice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One of the values of a choice slot."""
+
+    name: str
+    """The value as it is stored."""
+    synonyms: tuple[str, ...] = ()
+    """Other words for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationScope:
+    """What a validator may look at besides the value."""
+
+    slots: Mapping[str, SlotValue]
+    """The values that are known."""
+    now: datetime
+    """The time of the turn, aware, in the user's time zone."""
+
+
+Validator: TypeAlias = Callable[[SlotValue, ValidationScope], str | None]
+"""Returns why a value of the right type is refused, in words for the user; None if it is not."""
+
+Extractor: TypeAlias = Callable[[str], str | None]
+"""Finds the words of a value in a message; None if there are none. What it returns is then read as the slot's type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotDefinition:
+    """What a slot is, and how it is asked for."""
+
+    name: str
+    type: SlotType
+    description: str = ""
+    """What the slot means, in a few words; understanding uses them to tell two slots of one type apart."""
+    prompt: str = ""
+    """The question that asks for it; empty: made from the name."""
+    reprompts: tuple[str, ...] = ()
+    """The questions of the second attempt, the third …; the last one is used from there on."""
+    required: bool = True
+    choices: tuple[Choice, ...] = ()
+    """What a choice may be."""
+    validator: Validator | None = None
+    extractor: Extractor | None = None
+    """Finds the value in any message, asked for or not. Without one, understanding looks for the type."""
+    sensitive: bool = False
+    """Never logged, and never kept where it was refused."""
+
+    @property
+    def label(self) -> str:
+        """The name as words."""
+        return self.name.replace("_", " ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A typed value that was found for a slot in a message."""
+
+    value: SlotValue
+    raw: str
+    """The words that it was read from."""
+    start: int = 0
+    """Where the words begin in the message, in code points."""
+    score: float = 1.0
+    """How sure the reading is, 0 to 1."""
+
+    @property
+    def end(self) -> int:
+        """Where the words end in the message."""
+        return self.start + len(self.raw)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """What was offered for a slot and refused."""
+
+    slot: str
+    reason: str
+    """Why, in words for the user."""
+    raw: str
+    """What was offered, as it came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotsChange:
+    """What a turn did to the slots."""
+
+    filled: Mapping[str, SlotValue] = field(default_factory=dict)
+    cleared: tuple[str, ...] = ()
+    rejected: tuple[Rejection, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.filled or self.cleared or self.rejected)

@@ -1,0 +1,40 @@
+"""What a reader of one slot type does, and what all readers share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """What words are read against."""
+
+    now: datetime
+    """The time of the turn, aware, in the user's time zone."""
+    locale: str = "en-US"
+    """The user's language and region, BCP 47: decides the order of day and month, and the country of a phone number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why words are no value of a type."""
+
+    reason: str
+    """In words for the user, naming what would be accepted."""
+
+
+class ValueReader(Protocol):
+    """Reads values of one slot type. Pure: the clock comes in as `reference`."""
+
+    def parse(self, words: object, definition: SlotDefinition, reference: Reference) -> SlotValue | Refusal:
+        """Reads `words` as one value and nothing else.
+
+        Takes a string (a user's words, an extractor's find) or the JSON value of a model or a caller: a number for an
+        integer slot, true for a boolean one. Never guesses: what is not clearly a value of the type is refused.
+        """
+
+    def find(self, message: str, definition: SlotDefinition, reference: Reference) -> Sequence[Candidate]:
+        """Finds every value of the type in a message, in the order of the words. Empty when there are none."""

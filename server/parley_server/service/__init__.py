@@ -1,0 +1,1 @@
+"""The use cases: chat, get, end. No gRPC, no SQL."""

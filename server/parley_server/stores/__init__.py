@@ -1,0 +1,1 @@
+"""Where sessions are kept: the protocol, one module a store, the registry."""

@@ -1,0 +1,1 @@
+"""What is exported for tests of other people's parts: the store contract, and fakes."""
