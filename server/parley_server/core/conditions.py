@@ -1,0 +1,97 @@
+"""Conditions: what decides between branches and between the ways out of a state.
+
+A condition looks at a `Scope` and at nothing else. The built-in ones read what understanding says of the words of the
+message; none of them looks for substrings.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from parley_server.core.context import ConversationContext
+from parley_server.core.slots import SlotsChange
+from parley_server.core.understanding import Answer, Command, Understanding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a turn knows when something is decided: conditions, templates, handlers and actions look at nothing else."""
+
+    context: ConversationContext
+    understanding: Understanding
+    """What the message says; of an empty message before it was read."""
+    now: datetime
+    """The time of the turn, aware, in the user's time zone."""
+    change: SlotsChange = field(default_factory=SlotsChange)
+    """What the message did to the slots."""
+
+    def names(self) -> Mapping[str, object]:
+        """The names that templates and expressions see."""
+        context = self.context
+        return {
+            "slots": context.slots,
+            "intent": self.understanding.intent,
+            "message": self.understanding.message,
+            "metadata": context.metadata,
+            "turn": context.turn_count + 1,
+            "phase": context.phase.value,
+            "session_id": context.session_id,
+            "user_id": context.user_id,
+            "now": self.now,
+            "today": self.now.date(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A named question about a turn."""
+
+    name: str
+    test: Callable[[Scope], bool]
+    """Pure and quick: it runs on the event loop."""
+
+    def __call__(self, scope: Scope) -> bool:
+        """Whether it holds."""
+        return self.test(scope)
+
+
+def _changes(scope: Scope) -> bool:
+    return bool(scope.change.filled or scope.change.cleared)
+
+
+def _confirms(scope: Scope) -> bool:
+    # Whoever says yes and changes something in the same breath has not seen what it would be a yes to.
+    return scope.understanding.answer is Answer.YES and not _changes(scope)
+
+
+def _denies(scope: Scope) -> bool:
+    return scope.understanding.answer is Answer.NO and not _changes(scope)
+
+
+def _is_input(scope: Scope) -> bool:
+    return scope.understanding.command is None and bool(scope.understanding.message)
+
+
+CONFIRM = Condition("confirm", _confirms)
+"""The message says yes and changes nothing."""
+DENY = Condition("deny", _denies)
+"""The message says no and changes nothing."""
+CHANGE = Condition("change", _changes)
+"""The message gave, changed or took back the value of a slot."""
+CANCEL = Condition("cancel", lambda scope: scope.understanding.command is Command.CANCEL)
+"""The message asks to stop."""
+HELP = Condition("help", lambda scope: scope.understanding.command is Command.HELP)
+"""The message asks what can be said."""
+INPUT = Condition("input", _is_input)
+"""Any message that is no command."""
+ALWAYS = Condition("always", lambda _: True)
+
+BUILT_IN: Mapping[str, Condition] = {
+    condition.name: condition for condition in (CONFIRM, DENY, CHANGE, CANCEL, HELP, INPUT, ALWAYS)
+}
+"""The conditions that every assistant has, by name."""
+
+
+def intent_is(name: str) -> Condition:
+    """The message has this intent: the whole name, surest of all."""
+    return Condition(name, lambda scope: scope.understanding.intent == name)

@@ -1,0 +1,100 @@
+"""Dialog flows: finite-state machines whose position lives in the context, never in the flow."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from parley_server.core.conditions import CONFIRM, DENY, Condition, Scope
+from parley_server.core.context import ConversationContext, ConversationPhase, Frame
+from parley_server.core.explanation import Explanation
+from parley_server.core.filling import FormFiller
+from parley_server.core.reactions import Action
+from parley_server.core.texts import Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """A way out of a state: taken when its condition is the first that holds."""
+
+    when: Condition
+    to: str
+    say: Text = ""
+    clear: tuple[str, ...] = ()
+    """Slots that lose their value on the way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialogState:
+    """A state of a flow.
+
+    On entry it clears, says and runs. With a form it waits until that is complete; with transitions alone it waits for
+    one of them; then, and with neither, it goes on to `next`. With none of the three it is final: its flow is over.
+    """
+
+    name: str
+    phase: ConversationPhase | None = None
+    """The phase from here on; None: it stays."""
+    clear: tuple[str, ...] = ()
+    """Slots that lose their value on entry."""
+    say: Text = ""
+    """Said on entry; asked again while the state waits without a form."""
+    run: Action | None = None
+    """Code that runs on entry."""
+    form: FormFiller | None = None
+    """The slots that are collected here."""
+    transitions: tuple[Transition, ...] = ()
+    next: str = ""
+    """The state to go to when nothing is left to wait for."""
+
+    @property
+    def final(self) -> bool:
+        """Whether the flow is over here."""
+        return not (self.form or self.transitions or self.next)
+
+    @property
+    def asks_yes_or_no(self) -> bool:
+        """Whether what the state waits for is a yes or a no."""
+        return any(transition.when in (CONFIRM, DENY) for transition in self.transitions)
+
+    def waits(self, context: ConversationContext) -> bool:
+        """Whether the state needs a message of the user to go on."""
+        if self.form:
+            return not self.form.complete(context) or not self.next
+        return bool(self.transitions) or not self.next
+
+
+class DialogFlow:
+    """A finite-state machine of dialog states."""
+
+    def __init__(self, name: str, states: Iterable[DialogState], *, initial: str = "") -> None:
+        """Takes the states; without `initial` the first one is the initial one."""
+        self.name = name
+        self.states: Mapping[str, DialogState] = {state.name: state for state in states}
+        self.initial_state = self.states[initial or next(iter(self.states))]
+
+    @property
+    def slots(self) -> frozenset[str]:
+        """Every slot that a form of the flow collects."""
+        return frozenset(name for state in self.states.values() if state.form for name in state.form.slots)
+
+    def start(self, context: ConversationContext, *, at: str = "") -> ConversationContext:
+        """Puts the flow on top of the stack, at its initial state or another one."""
+        return context.push(Frame(self.name, at or self.initial_state.name))
+
+    def current_state(self, context: ConversationContext) -> DialogState:
+        """The state at which the context stands; the context's top frame must be this flow's."""
+        return self.states[context.stack[-1].state]
+
+    def transition(self, context: ConversationContext, to: str) -> ConversationContext:
+        """Moves the context to a state of this flow, and into that state's phase."""
+        return context.transition_to(to, phase=self.states[to].phase)
+
+    def process(self, scope: Scope, explanation: Explanation) -> Transition | None:
+        """The transition that the message takes from the current state: the first whose condition holds."""
+        state = self.current_state(scope.context)
+        for transition in state.transitions:
+            name = f"{self.name}/{state.name} → {transition.to}"
+            if transition.when(scope):
+                explanation.note("transition", name, f"{transition.when.name} holds", taken=True)
+                return transition
+            explanation.note("transition", name, f"{transition.when.name} does not hold")
+        return None

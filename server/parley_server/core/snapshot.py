@@ -1,0 +1,184 @@
+"""The form in which contexts and turns are stored: JSON with a version.
+
+A form that this server does not know, because a newer one wrote it, is refused and left as it is.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from typing import TypeAlias, TypeVar
+
+import msgspec
+
+from parley_server.core.context import ConversationContext, ConversationPhase, Frame, Json, StateChange, Turn
+from parley_server.core.slots import Rejection, SlotsChange, SlotValue
+from parley_server.errors import SessionCorrupt
+
+VERSION = 1
+"""The form that this server writes; it reads this one and every older one."""
+
+
+class _Str(msgspec.Struct, frozen=True, tag="string"):
+    value: str
+
+
+class _Int(msgspec.Struct, frozen=True, tag="integer"):
+    value: int
+
+
+class _Float(msgspec.Struct, frozen=True, tag="float"):
+    value: float
+
+
+class _Bool(msgspec.Struct, frozen=True, tag="boolean"):
+    value: bool
+
+
+class _Date(msgspec.Struct, frozen=True, tag="date"):
+    value: date
+
+
+class _Time(msgspec.Struct, frozen=True, tag="time"):
+    value: time
+
+
+_Value: TypeAlias = _Str | _Int | _Float | _Bool | _Date | _Time
+"""A slot's value with its type, which JSON alone does not tell."""
+
+_TAGGED = {str: _Str, int: _Int, float: _Float, bool: _Bool, date: _Date, time: _Time}
+
+
+class _Context(msgspec.Struct, omit_defaults=True, kw_only=True):
+    version: int
+    session_id: str
+    assistant: str
+    assistant_version: str
+    created_at: datetime
+    updated_at: datetime
+    user_id: str
+    phase: ConversationPhase
+    stack: tuple[Frame, ...]
+    slots: dict[str, _Value]
+    requested_slot: str
+    attempts: int
+    metadata: dict[str, Json]
+    turn_count: int
+    locale: str
+    time_zone: str
+
+
+class _Turn(msgspec.Struct, omit_defaults=True, kw_only=True):
+    version: int
+    fingerprint: str
+    turn: int
+    request_id: str
+    user_message: str
+    reply: str
+    filled: dict[str, _Value] = {}
+    cleared: tuple[str, ...] = ()
+    rejected: tuple[Rejection, ...] = ()
+    state_changed: tuple[StateChange, ...] = ()
+    intent: str = ""
+    started_at: datetime
+    completed_at: datetime
+
+
+class TakenTurn(msgspec.Struct, frozen=True):
+    """A turn as it was stored, with what recognises its request."""
+
+    turn: Turn
+    fingerprint: str
+
+
+class _Version(msgspec.Struct):
+    version: int
+
+
+_encoder = msgspec.json.Encoder()
+_version = msgspec.json.Decoder(_Version)
+_context = msgspec.json.Decoder(_Context)
+_turn = msgspec.json.Decoder(_Turn)
+
+
+def dump_context(context: ConversationContext) -> bytes:
+    """Writes a context as JSON. Its history is not in it: that is the session's log."""
+    fields = {name: getattr(context, name) for name in _Context.__struct_fields__ if name != "version"}
+    return _encoder.encode(_Context(**{**fields, "version": VERSION, "slots": _tagged(context.slots)}))
+
+
+def load_context(data: bytes, *, session_id: str, history: tuple[Turn, ...] = ()) -> ConversationContext:
+    """Reads what `dump_context` wrote.
+
+    Raises:
+        SessionCorrupt: The data are not a context, are those of another session, or were written by a newer server.
+    """
+    stored = _load(_context, data, session_id)
+    if stored.session_id != session_id:
+        raise SessionCorrupt(session_id, "it is another session's")
+    fields = {name: getattr(stored, name) for name in _Context.__struct_fields__ if name != "version"}
+    return ConversationContext(**{**fields, "slots": _untagged(stored.slots), "history": history})
+
+
+def dump_turn(turn: Turn, *, fingerprint: str) -> bytes:
+    """Writes a turn as JSON, with a fingerprint that recognises its request."""
+    change = turn.slots_changed
+    return _encoder.encode(
+        _Turn(
+            version=VERSION,
+            fingerprint=fingerprint,
+            turn=turn.turn,
+            request_id=turn.request_id,
+            user_message=turn.user_message,
+            reply=turn.reply,
+            filled=_tagged(change.filled),
+            cleared=change.cleared,
+            rejected=change.rejected,
+            state_changed=turn.state_changed,
+            intent=turn.intent,
+            started_at=turn.started_at,
+            completed_at=turn.completed_at,
+        )
+    )
+
+
+def load_turn(data: bytes, *, session_id: str) -> TakenTurn:
+    """Reads what `dump_turn` wrote.
+
+    Raises:
+        SessionCorrupt: The data are not a turn, or were written by a newer server.
+    """
+    stored = _load(_turn, data, session_id)
+    turn = Turn(
+        turn=stored.turn,
+        request_id=stored.request_id,
+        user_message=stored.user_message,
+        reply=stored.reply,
+        slots_changed=SlotsChange(
+            filled=_untagged(stored.filled), cleared=stored.cleared, rejected=tuple(stored.rejected)
+        ),
+        state_changed=stored.state_changed,
+        intent=stored.intent,
+        started_at=stored.started_at,
+        completed_at=stored.completed_at,
+    )
+    return TakenTurn(turn, stored.fingerprint)
+
+
+_T = TypeVar("_T")
+
+
+def _load(decoder: msgspec.json.Decoder[_T], data: bytes, session_id: str) -> _T:
+    try:
+        version = _version.decode(data).version
+        if version <= VERSION:
+            return decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise SessionCorrupt(session_id, "it is not in a form that parley writes") from error
+    raise SessionCorrupt(session_id, f"a newer server wrote it (form {version}; this one reads up to {VERSION})")
+
+
+def _tagged(slots: Mapping[str, SlotValue]) -> dict[str, _Value]:
+    return {name: _TAGGED[type(value)](value) for name, value in slots.items()}
+
+
+def _untagged(slots: Mapping[str, _Value]) -> dict[str, SlotValue]:
+    return {name: tagged.value for name, tagged in slots.items()}
