@@ -26,8 +26,9 @@ class Transition:
 class DialogState:
     """A state of a flow.
 
-    On entry it clears, says and runs. With a form it waits until that is complete; with transitions alone it waits for
-    one of them; then, and with neither, it goes on to `next`. With none of the three it is final: its flow is over.
+    On entry it clears, says, runs and calls. With a form it waits until that is complete; with transitions alone it
+    waits for one of them; then, and with neither, it goes on to `next`. With none of the three it is final: its flow
+    is over.
     """
 
     name: str
@@ -39,6 +40,8 @@ class DialogState:
     """Said on entry; asked again while the state waits without a form."""
     run: Action | None = None
     """Code that runs on entry."""
+    call: str = ""
+    """The sub-conversation to start on entry; the state goes on when it hands back."""
     form: FormFiller | None = None
     """The slots that are collected here."""
     transitions: tuple[Transition, ...] = ()

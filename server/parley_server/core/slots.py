@@ -9,6 +9,8 @@ from datetime import date, datetime, time
 from enum import StrEnum
 from typing import TypeAlias
 
+from parley_server.core.texts import Text
+
 SlotValue: TypeAlias = str | int | float | bool | date | time
 """A typed value. E-mail, phone (E.164) and choice are strings; a date is a `date`, never a `datetime`."""
 
@@ -62,9 +64,9 @@ class SlotDefinition:
     type: SlotType
     description: str = ""
     """What the slot means, in a few words; understanding uses them to tell two slots of one type apart."""
-    prompt: str = ""
+    prompt: Text = ""
     """The question that asks for it; empty: made from the name."""
-    reprompts: tuple[str, ...] = ()
+    reprompts: tuple[Text, ...] = ()
     """The questions of the second attempt, the third …; the last one is used from there on."""
     required: bool = True
     choices: tuple[Choice, ...] = ()

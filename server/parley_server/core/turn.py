@@ -276,6 +276,8 @@ class _Course:
         self._say(state.say)
         if state.run:
             yield from self._react(state.run)
+        if state.call:
+            yield from self._carry_out(Reaction(call=state.call))
 
     def _go_on(self) -> "Effects":
         """Moves on until the conversation waits for the user."""
