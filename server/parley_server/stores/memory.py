@@ -1,0 +1,231 @@
+"""Sessions in the memory of one process: the fastest store, and one that forgets everything with its process.
+
+This module must not do I/O: whatever a turn needs is done without waiting, unless the session is held.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+from types import TracebackType
+
+from parley_server.errors import InvalidSettings, StoreUnavailable, TurnConflict
+from parley_server.ids import SessionKey
+from parley_server.stores.options import Clock, StoreOptions, utc_now
+from parley_server.stores.protocol import Durability, OpenSession, StoredSession, TurnRecord
+from parley_server.stores.turnstile import Turnstile
+from parley_server.stores.watchers import Watchers
+
+_SWEEP_STEP = 1000
+_LOOK_EVERY = timedelta(seconds=1)
+
+
+async def open_url(url: str, options: StoreOptions) -> "InMemoryStore":
+    """Opens `memory://`.
+
+    Raises:
+        InvalidSettings: Several processes are to share it, or the URL names something.
+    """
+    if url.partition("://")[2].strip("/"):
+        raise InvalidSettings("memory:// takes nothing after it")
+    if options.shared:
+        raise InvalidSettings("memory:// keeps sessions inside one process: it can not serve several workers")
+    return InMemoryStore(clock=options.clock)
+
+
+class InMemoryStore:
+    """Keeps sessions in this object alone. To be used on one event loop."""
+
+    durability = Durability.NONE
+
+    def __init__(self, *, clock: Clock = utc_now) -> None:
+        self._secret = secrets.token_bytes(32)
+        self._shelf = _Shelf(clock)
+
+    def open(
+        self, key: SessionKey, *, request_id: str = "", recent: int = 0, wait: timedelta = timedelta(0)
+    ) -> AbstractAsyncContextManager[OpenSession]:
+        """See `StateStore.open`."""
+        return _Hold(self._shelf, key, request_id, recent, wait)
+
+    async def read(self, key: SessionKey) -> StoredSession | None:
+        """See `StateStore.read`."""
+        session = self._shelf.live(key)
+        return None if session is None else session.stored
+
+    async def read_turns(
+        self, key: SessionKey, *, after: int = 0, page_bytes: int = 512 * 1024
+    ) -> tuple[TurnRecord, ...]:
+        """See `StateStore.read_turns`."""
+        session = self._shelf.live(key)
+        if session is None:
+            return ()
+        end = start = max(after, 0)
+        room = page_bytes
+        while end < len(session.turns):
+            room -= len(session.turns[end].data)
+            if room < 0 and end > start:
+                break
+            end += 1
+        return tuple(session.turns[start:end])
+
+    def watch(self, key: SessionKey) -> AbstractAsyncContextManager[AsyncIterator[None]]:
+        """See `StateStore.watch`."""
+        return self._shelf.watchers.watch(key)
+
+    async def sweep(self) -> int:
+        """See `StateStore.sweep`."""
+        removed = 0
+        for place, key in enumerate(self._shelf.keys()):
+            if place % _SWEEP_STEP == 0:
+                await asyncio.sleep(0)
+            removed += self._shelf.drop_if_expired(key)
+        return removed
+
+    async def secret(self) -> bytes:
+        """See `StateStore.secret`."""
+        self._shelf.check_open()
+        return self._secret
+
+    async def ready(self) -> None:
+        """See `StateStore.ready`."""
+        self._shelf.check_open()
+
+    async def close(self) -> None:
+        """See `StateStore.close`."""
+        self._shelf.close()
+
+
+@dataclass(slots=True)
+class _Session:
+    incarnation: int
+    stored: StoredSession
+    turns: list[TurnRecord] = field(default_factory=list)
+    by_request: dict[str, TurnRecord] = field(default_factory=dict)
+
+
+class _Shelf:
+    """The sessions, and who holds and watches them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.turnstile = Turnstile()
+        self.watchers = Watchers(self._look, every=_LOOK_EVERY)
+        self._clock = clock
+        self._closed = False
+        self._incarnations = count(1)
+        self._sessions: dict[SessionKey, _Session] = {}
+
+    def keys(self) -> list[SessionKey]:
+        self.check_open()
+        return list(self._sessions)
+
+    def live(self, key: SessionKey) -> _Session | None:
+        self.check_open()
+        return None if self.drop_if_expired(key) else self._sessions.get(key)
+
+    def drop_if_expired(self, key: SessionKey) -> bool:
+        session = self._sessions.get(key)
+        if session is None or session.stored.expires_at is None or session.stored.expires_at > self._clock():
+            return False
+        self.remove(key)
+        return True
+
+    def append(
+        self, key: SessionKey, session: _Session | None, record: TurnRecord, snapshot: bytes, idle: timedelta | None
+    ) -> None:
+        stored = StoredSession(snapshot, record.turn, None if idle is None else self._clock() + idle)
+        if session is None:
+            session = self._sessions[key] = _Session(next(self._incarnations), stored)
+        session.stored = stored
+        session.turns.append(record)
+        if record.request_id:
+            session.by_request[record.request_id] = record
+        self.watchers.notify(key)
+
+    def remove(self, key: SessionKey) -> None:
+        del self._sessions[key]
+        self.watchers.notify(key)
+
+    def check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+
+    def close(self) -> None:
+        self._closed = True
+        self._sessions.clear()
+        self.turnstile.close()
+        self.watchers.close()
+
+    async def _look(self, keys: Sequence[SessionKey]) -> list[tuple[int, int]]:
+        sessions = [self.live(key) for key in keys]
+        return [(0, 0) if session is None else (session.incarnation, session.stored.version) for session in sessions]
+
+
+class _Hold(AbstractAsyncContextManager[OpenSession]):
+    """A session under its lease."""
+
+    __slots__ = ("_held", "_key", "_recent", "_request_id", "_session", "_shelf", "_wait", "recent", "repeat", "stored")
+
+    def __init__(self, shelf: _Shelf, key: SessionKey, request_id: str, recent: int, wait: timedelta) -> None:
+        self._shelf = shelf
+        self._key = key
+        self._request_id = request_id
+        self._recent = recent
+        self._wait = wait
+        self._held = False
+        self._session: _Session | None = None
+        self.stored: StoredSession | None = None
+        self.recent: tuple[TurnRecord, ...] = ()
+        self.repeat: TurnRecord | None = None
+
+    async def __aenter__(self) -> OpenSession:
+        self._shelf.check_open()
+        await self._shelf.turnstile.enter(self._key, self._wait)
+        self._held = True
+        session = self._session = self._shelf.live(self._key)
+        if session is not None:
+            self.stored = session.stored
+            self.repeat = session.by_request.get(self._request_id)
+            if self._recent:
+                self.recent = tuple(session.turns[-self._recent :])
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._release()
+
+    async def commit(
+        self, *, snapshot: bytes, request_id: str, data: bytes, expires_in: timedelta | None
+    ) -> TurnRecord:
+        """See `OpenSession.commit`."""
+        session = self._shelf.live(self._key)
+        if session is not None and (repeat := session.by_request.get(request_id)) is not None:
+            return repeat
+        self._check_held(session)
+        turn = 1 if session is None else session.stored.version + 1
+        record = TurnRecord(turn, request_id, bytes(data))
+        self._shelf.append(self._key, session, record, bytes(snapshot), expires_in)
+        self._release()
+        return record
+
+    async def delete(self) -> None:
+        """See `OpenSession.delete`."""
+        session = self._shelf.live(self._key)
+        self._check_held(session)
+        if session is None:
+            raise ValueError("a new session can not be deleted")
+        self._shelf.remove(self._key)
+        self._release()
+
+    def _check_held(self, session: _Session | None) -> None:
+        if not self._held or session is not self._session:
+            raise TurnConflict
+
+    def _release(self) -> None:
+        if self._held:
+            self._held = False
+            self._shelf.turnstile.leave(self._key)

@@ -1,0 +1,31 @@
+"""What every store is opened with.
+
+This module must not know any store.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+Clock: TypeAlias = Callable[[], datetime]
+"""Tells the time: aware, UTC."""
+
+
+def utc_now() -> datetime:
+    """The real time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreOptions:
+    """How a store is to work, whichever it is."""
+
+    clock: Clock = utc_now
+    """What sessions expire by, in the stores that have no clock of their own."""
+    shared: bool = False
+    """Whether several processes are going to use the backing; a store that can not serve them refuses to open."""
+    lease: timedelta = timedelta(seconds=15)
+    """How long a holder that stopped keeps its session from others; held leases are renewed three times as often."""
+    timeout: timedelta = timedelta(seconds=2)
+    """How long one step of the store may take before it counts as unavailable."""
