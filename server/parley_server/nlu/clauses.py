@@ -1,0 +1,60 @@
+"""The clauses of a message, in a form in which phrases can be compared word by word.
+
+This module must not know what any phrase means.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_CLAUSE = re.compile(r"((?:[^.!?;,:\n\u2026\u2014]|(?<=\d)[.:,](?=\d))+)([.!?;,:\n\u2026\u2014]*)")
+_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_APOSTROPHES = str.maketrans("", "", "'\u2019\u2018`")
+
+_OPENING = (
+    "oh|ah|um+|uh+|er|erm|hm+|mm+|well|so|and|then|hey|hi|hello|also|just|look|listen|thanks|thank you|"
+    "actually|excuse me|sorry|(?:im|i am) (?:so |very )?sorry|wait|hold on|oops|"
+    "i (?:think|guess|suppose|believe)"
+)
+_CLOSING = (
+    "please|pls|plz|thx|cheers|(?:thanks|thank you)(?: (?:very|so) much| a lot| again)?|then|indeed|though|anyway|"
+    "sir|madam|maam|man|mate|dear|friend|buddy|i (?:think|guess|suppose|believe)"
+)
+_OPENED = re.compile(rf"^(?:(?:{_OPENING})(?: |$))+")
+_CLOSED = re.compile(rf"(?<=\S)(?: (?:{_CLOSING}))+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A part of a message between two marks."""
+
+    words: str
+    """Lower case, without apostrophes, joined by single spaces: `i dont want that`."""
+    core: str
+    """The words without what only opens or closes a clause: "um", "please", "thank you". May be empty."""
+    is_question: bool
+
+
+def clauses_of(message: str) -> list[Clause]:
+    """Splits a message at its punctuation. A mark inside a number or a time splits nothing."""
+    found = []
+    for text, marks in _CLAUSE.findall(message.lower().translate(_APOSTROPHES)):
+        words = " ".join(_WORD.findall(text))
+        if words:
+            core = _OPENED.sub("", _CLOSED.sub("", words))
+            found.append(Clause(words, core, "?" in marks))
+    return found
+
+
+def phrases(alternatives: Iterable[str]) -> re.Pattern[str]:
+    """Compiles a table of phrases, each a pattern of whole words, into a pattern that finds any of them.
+
+    On the words of a clause, `fullmatch` asks whether it is nothing else, `match` whether it begins so, and `search`
+    whether it has one.
+    """
+    return re.compile(rf"(?<!\S)(?:{'|'.join(alternatives)})(?!\S)")
+
+
+def word_set(words: str) -> frozenset[str]:
+    """Makes a table of words out of words with spaces between them."""
+    return frozenset(words.split())

@@ -1,0 +1,73 @@
+"""Commands: what a user says to the conversation itself, "cancel" and "help".
+
+A verb such as "cancel" or "stop" is a command where nothing but the conversation can be its object: it has none, or a
+pronoun ("forget it", "cancel everything"), or a noun that "the", "this" or "that" points at ("cancel the booking",
+"stop this conversation"). "Cancel my subscription" speaks of something that the user has already, and is none;
+neither is "help me book a table", which asks for a table.
+
+This module must not know slots or intents.
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+
+from parley_server.core.understanding import Command
+from parley_server.nlu.clauses import Clause, phrases
+
+_WISH = (
+    "i want to|i want you to|i would like to|id like to|i need to|i wish to|i have to|ill|i will|im going to|we should"
+)
+_ASK = "can you|could you|would you|will you|you can|can we|could we|can i|could i|may i|lets|let us|go ahead and"
+_POLITE = f"(?:(?:{_WISH}|{_ASK}|no|yes|ok|okay|alright|please|actually|just|kindly) )*"
+_WITHAL = (
+    "(?: (?:please|now|right now|here|thanks|thank you|then|instead|already|completely|altogether|for me|for now|"
+    "any ?more))*"
+)
+_IT = "(?:it|this|that|these|those|everything|all|all of it|all of this|all that|the (?:whole )?(?:thing|lot))"
+_NOUN = "(?:(?:the|this|that) (?:whole |entire |current )?\\w+)"
+_GO_ON = "(?:do|continue|go on|proceed|go on with|proceed with|continue with)"
+
+_CANCEL_BARE = phrases(
+    [
+        f"{_POLITE}(?:cancel|stop|quit|abort|exit|terminate|end)(?: {_IT})?{_WITHAL}",
+        f"{_POLITE}(?:forget|drop|scrap|scratch|leave|skip|disregard|ignore)(?: about)? {_IT}{_WITHAL}",
+        f"{_POLITE}(?:stop|quit|end) (?:talking|asking|chatting|the (?:chat|conversation|session|call|process))",
+        "(?:no )?never ?mind(?: (?:it|that|this|then|about (?:it|that|this)))?|nvm|i give up",
+        f"i (?:dont|do not) want (?:to {_GO_ON}(?: {_IT})?|{_IT} any ?more){_WITHAL}",
+    ]
+)
+_CANCEL_NOUN = phrases([f"{_POLITE}(?:cancel|stop|quit|abort|end|terminate|forget(?: about)?) {_NOUN}{_WITHAL}"])
+
+_HELP = phrases(
+    [
+        f"{_POLITE}help(?: me| us)?(?: out)?(?: with (?:it|this|that))?{_WITHAL}",
+        f"(?:i|we) (?:really )?need (?:some |a little |your )?(?:help|assistance)(?: with (?:it|this|that))?{_WITHAL}",
+        "what (?:can|could|should|may|do|am) i (?:supposed to )?(?:say|ask|do|type|write|answer)(?: (?:here|now))*",
+        "what (?:can|could|do) you (?:do|understand|know|offer|help (?:me )?with)(?: (?:for me|here))*",
+        "how (?:can|could|do) you help(?: me)?|how (?:do|can) i use (?:this|it|you)",
+        "how (?:does|do) (?:this|it|that|you) work",
+        "what are my options|(?:im|i am) (?:lost|confused|stuck)|help help",
+    ]
+)
+
+
+class Reach(Enum):
+    """How far a command reaches for its object."""
+
+    BARE = "bare"
+    """It has none but the conversation itself."""
+    NOUN = "noun"
+    """It names something, which an intent of the assistant may be about."""
+
+
+def command_of(clauses: Sequence[Clause]) -> tuple[Command, Reach] | None:
+    """Reads the command of a message; None if it has none."""
+    for clause in clauses:
+        for words in (clause.words, clause.core):
+            if _CANCEL_BARE.fullmatch(words):
+                return Command.CANCEL, Reach.BARE
+            if _CANCEL_NOUN.fullmatch(words):
+                return Command.CANCEL, Reach.NOUN
+            if _HELP.fullmatch(words):
+                return Command.HELP, Reach.BARE
+    return None

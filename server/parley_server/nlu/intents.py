@@ -1,0 +1,132 @@
+"""Intents: which of an assistant's intents a message has, learnt from a few examples of each.
+
+A message is a bag of its words, its pairs of words and the three-letter pieces of its words, each weighted by how rare
+it is among the examples; an intent is the centroid of its examples; nearness is the cosine. What no example has counts
+in a message's length, so that a message about something else is near no centroid, however few examples there are.
+
+A linear classifier trained on the same features gains less than one percent, and takes ten times as long to learn.
+
+This module must not know slots or the conversation.
+"""
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from parley_server.core.understanding import IntentExamples, IntentMatch
+from parley_server.nlu.clauses import word_set
+
+STRONG = 0.9
+"""The score from which a match outweighs what else a message may be."""
+
+_LEAST_NEARNESS = 0.07
+_NEARNESS_PER_DOUBLING = 0.023
+"""The nearness from which a message has an intent grows with the number of intents, for among more of them a message
+about something else is nearer to one by chance. So it stays without an intent five times of six, with 3 examples of
+each of 5 intents as with 20 of each of 20."""
+_SLOPE = 22.0
+"""How fast the score rises about the threshold, where it is 0.5."""
+_MOST = 3
+"""How many intents a message has at the most."""
+
+_WORD = re.compile(r"\d+|[^\W\d_]+")
+_APOSTROPHES = str.maketrans("", "", "'\u2019`")
+
+_FUNCTION_WORDS = word_set("""
+    a an the i me my mine we us our you your he she it its they them their this that these those is am are was were be
+    been being do does did doing have has had having will would shall should can could may might must to of in on at
+    for with by from as into about up down out and or but if so than then there here what which who whom when where
+    why how not no please just also too very some any all want need like id im ive ill whats lets get got let make
+    made take give go going know see tell say
+""")
+_VALUE_WORDS = word_set("""
+    zero one two three four five six seven eight nine ten eleven twelve am pm noon midnight today tomorrow tonight
+    monday tuesday wednesday thursday friday saturday sunday january february march april june july august september
+    october november december morning afternoon evening
+""")
+"""Words that are values, as digits are: they say little of what a message is for."""
+_FUNCTION_WEIGHT = 0.3
+_PAIR_WEIGHT = 0.6
+_PIECE_WEIGHT = 0.5
+
+
+class IntentClassifier:
+    """Knows a set of intents by their examples; an intent without any is known by its name."""
+
+    def __init__(self, intents: Sequence[IntentExamples]) -> None:
+        """Learns the intents. Deterministic; 400 examples take about 50 ms."""
+        texts = [(intent.name, words) for intent in intents for text in intent.examples if (words := _words(text))]
+        self._exact = {words: name for name, words in reversed(texts)}
+        self._named = [(f" {' '.join(_words(i.name))} ", i.name) for i in intents if not i.examples and _words(i.name)]
+        features = [(name, _features(words)) for name, words in texts]
+        frequency = Counter(feature for _, bag in features for feature in bag)
+        self._unseen = math.log(2 * len(features) + 2)
+        self._rarity = {f: math.log((len(features) + 1) / (count + 0.5)) for f, count in frequency.items()}
+        self._weights = self._learn(features)
+        self._threshold = max(_LEAST_NEARNESS, _NEARNESS_PER_DOUBLING * math.log2(len(intents) + 1))
+
+    def match(self, message: str) -> tuple[IntentMatch, ...]:
+        """Says which intents a message may have, the surest first; empty if it has none."""
+        words = _words(message)
+        if not words:
+            return ()
+        scores = {name: self._score(nearness) for name, nearness in self._nearness(words).items()}
+        spoken = f" {' '.join(words)} "
+        scores.update({name: STRONG for known, name in self._named if known in spoken})
+        if words in self._exact:
+            scores[self._exact[words]] = 1.0
+        ranked = sorted((item for item in scores.items() if item[1] >= 0.5), key=lambda item: (-item[1], item[0]))
+        return tuple(IntentMatch(name=name, score=score) for name, score in ranked[:_MOST])
+
+    def _learn(self, features: Sequence[tuple[str, Mapping[str, float]]]) -> dict[str, list[tuple[str, float]]]:
+        centroids: dict[str, defaultdict[str, float]] = {}
+        for name, bag in features:
+            centroid = centroids.setdefault(name, defaultdict(float))
+            for feature, weight in self._unit(bag).items():
+                centroid[feature] += weight
+        weights: dict[str, list[tuple[str, float]]] = defaultdict(list)
+        for name, centroid in centroids.items():
+            length = math.sqrt(sum(weight * weight for weight in centroid.values()))
+            for feature, weight in centroid.items():
+                weights[feature].append((name, weight / length))
+        return dict(weights)
+
+    def _unit(self, bag: Mapping[str, float]) -> dict[str, float]:
+        weighted = {feature: weight * self._rarity.get(feature, self._unseen) for feature, weight in bag.items()}
+        length = math.sqrt(sum(weight * weight for weight in weighted.values()))
+        # A message of function words alone says too little to be near anything: it counts as if it had one more word.
+        length = max(length, self._unseen)
+        return {feature: weight / length for feature, weight in weighted.items()}
+
+    def _nearness(self, words: Sequence[str]) -> dict[str, float]:
+        nearness: defaultdict[str, float] = defaultdict(float)
+        known = self._weights
+        for feature, weight in self._unit(_features(words)).items():
+            for name, share in known.get(feature, ()):
+                nearness[name] += weight * share
+        return nearness
+
+    def _score(self, nearness: float) -> float:
+        return 1 / (1 + math.exp(_SLOPE * (self._threshold - nearness)))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    plain = text.lower().replace("_", " ").translate(_APOSTROPHES)
+    return tuple("#" if word[0].isdigit() or word in _VALUE_WORDS else word for word in _WORD.findall(plain))
+
+
+def _features(words: Sequence[str]) -> dict[str, float]:
+    bag: dict[str, float] = {}
+    before, before_weight = "^", 0.5
+    for word in words:
+        weight = _FUNCTION_WEIGHT if word in _FUNCTION_WORDS or word == "#" else 1.0
+        bag[word] = weight
+        both_weak = before_weight < 1 and weight < 1
+        bag[f"{before} {word}"] = _PAIR_WEIGHT / 2 if both_weak else _PAIR_WEIGHT
+        before, before_weight = word, weight
+        if weight == 1 and len(word) > 2:
+            edged = f"<{word}>"
+            for at in range(len(edged) - 2):
+                bag["~" + edged[at : at + 3]] = _PIECE_WEIGHT
+    return bag
