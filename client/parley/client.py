@@ -161,7 +161,7 @@ class Client:
 
     def _item(
         self,
-        method: grpc.UnaryStreamMultiCallable[RequestT, ResponseT],
+        method: "grpc.UnaryStreamMultiCallable[RequestT, ResponseT]",
         exchange: Exchange[RequestT, ResponseT, ItemT],
         timeout: timedelta | None,
     ) -> ItemT:
@@ -170,7 +170,7 @@ class Client:
 
     def _items(
         self,
-        method: grpc.UnaryStreamMultiCallable[RequestT, ResponseT],
+        method: "grpc.UnaryStreamMultiCallable[RequestT, ResponseT]",
         exchange: Exchange[RequestT, ResponseT, ItemT],
         timeout: timedelta | None,
     ) -> Generator[ItemT, None, None]:

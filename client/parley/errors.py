@@ -25,7 +25,7 @@ from typing import Literal, Self, TypeAlias, TypeVar
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError, Message
-from google.rpc import error_details_pb2  # type: ignore[import-untyped] # Its stubs lack the py.typed marker.
+from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 DOMAIN = "parley.v1"

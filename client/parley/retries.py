@@ -65,15 +65,23 @@ def is_transient(error: ParleyError) -> bool:
 class Attempts:
     """The attempts of one call, within its deadline."""
 
-    def __init__(self, exchange: Exchange[Any, Any, Any], policy: RetryPolicy, timeout: timedelta | None) -> None:
+    def __init__(
+        self,
+        exchange: Exchange[Any, Any, Any],
+        policy: RetryPolicy,
+        timeout: timedelta | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._exchange = exchange
         self._policy = policy
-        self._deadline = None if timeout is None else time.monotonic() + timeout.total_seconds()
+        self._clock = clock
+        self._deadline = None if timeout is None else clock() + timeout.total_seconds()
         self._failed = 0
 
     def time_left(self) -> float | None:
         """Returns the seconds until the deadline; None when there is none."""
-        return None if self._deadline is None else self._deadline - time.monotonic()
+        return None if self._deadline is None else self._deadline - self._clock()
 
     def pause_after(self, failure: grpc.RpcError | None) -> float | None:
         """Judges how an attempt ended.
