@@ -73,11 +73,11 @@ class MalformedMessage(InvalidRequest):
 class RequestIdReused(InvalidRequest):
     """The request_id belongs to a committed turn whose request was another one."""
 
-    def __init__(self, session_id: str, turn: int) -> None:
-        violation = FieldViolation(
-            "request_id", f"belongs to turn {turn}, whose request was another one: use a new request_id for a new turn"
-        )
-        super().__init__([violation], session_id=session_id, turn=str(turn))
+    def __init__(self, session_id: str, turn: int | None = None) -> None:
+        owner = f"turn {turn}" if turn else "a turn that is running"
+        problem = f"belongs to {owner}, whose request was another one: use a new request_id for a new turn"
+        details = {"turn": str(turn)} if turn else {}
+        super().__init__([FieldViolation("request_id", problem)], session_id=session_id, **details)
 
 
 class UnknownAssistant(InvalidRequest):

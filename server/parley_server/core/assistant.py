@@ -30,6 +30,8 @@ class Assistant:
     """Said when nothing else answers a message."""
     locale: str = "en-US"
     time_zone: str = "UTC"
+    recent_turns: int = 0
+    """How many of the last turns a context is loaded with; 0 where no part of the definition looks back."""
 
     @cached_property
     def machines(self) -> Mapping[str, DialogFlow]:

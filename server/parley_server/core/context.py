@@ -156,6 +156,8 @@ class ConversationContext(msgspec.Struct, frozen=True, kw_only=True):
 
     def merge_metadata(self, changes: Mapping[str, Json]) -> "ConversationContext":
         """The same with metadata merged in key by key; a None removes its key."""
+        if not changes:
+            return self
         merged = {**self.metadata, **changes}
         return replace(self, metadata={key: value for key, value in merged.items() if value is not None})
 

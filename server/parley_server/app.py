@@ -1,0 +1,113 @@
+"""The application: builds a server out of its settings, runs it, takes it down in order. Only it knows every part."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from parley_server.assistants.loading import load_assistant
+from parley_server.errors import StoreError
+from parley_server.nlu.rules import RulesUnderstander
+from parley_server.rpc.server import RpcServer
+from parley_server.rpc.servicer import ConversationServicer
+from parley_server.service.catalogue import Catalogue
+from parley_server.service.chat import Chat
+from parley_server.service.events import Limits
+from parley_server.service.running import RunningTurns
+from parley_server.service.sessions import Sessions
+from parley_server.settings import Settings
+from parley_server.stores.options import Clock, StoreOptions, utc_now
+from parley_server.stores.protocol import StateStore
+from parley_server.stores.registry import open_store, redacted
+
+logger = logging.getLogger(__name__)
+
+_SWEEP_INTERVAL = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A server that serves."""
+
+    port: int
+    store: StateStore
+    rpc: RpcServer
+    turns: RunningTurns
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[Running]:
+    """Serves while the context lasts; leaving it ends open calls within the grace, then turns, then the store.
+
+    Raises:
+        InvalidSettings: The settings are wrong, the store can not be what is asked of it, or the port is taken.
+        InvalidDefinition: An assistant has defects.
+        StoreUnavailable: The store does not answer.
+    """
+    settings.validate()
+    catalogue = Catalogue([load_assistant(path) for path in settings.definitions])
+    limits = Limits(
+        turn_budget=timedelta(seconds=settings.turn_budget),
+        waiting_turns=settings.waiting_turns,
+        idle_expiry=settings.idle_time,
+    )
+    grace = timedelta(seconds=settings.grace)
+    async with AsyncExitStack() as closing:
+        store = await open_store(
+            settings.store, durability=settings.least_durability, options=StoreOptions(clock=clock)
+        )
+        closing.push_async_callback(store.close)
+        turns = RunningTurns(waiting_limit=limits.waiting_turns)
+        closing.push_async_callback(turns.drain, grace)
+        chat = Chat(
+            store=store,
+            catalogue=catalogue,
+            understander=RulesUnderstander(),
+            running=turns,
+            limits=limits,
+            clock=clock,
+        )
+        sessions = Sessions(store=store, catalogue=catalogue, limits=limits)
+        rpc = RpcServer(ConversationServicer(chat, sessions), ready=store.ready)
+        port = await rpc.start(settings.listen)
+        closing.push_async_callback(rpc.stop, grace)
+        sweeping = asyncio.create_task(_sweep(store))
+        closing.callback(sweeping.cancel)
+        host = settings.listen.rpartition(":")[0]
+        names = ", ".join(catalogue.names)
+        logger.info("serving %s at %s:%d, sessions in %s", names, host, port, redacted(settings.store))
+        yield Running(port=port, store=store, rpc=rpc, turns=turns)
+
+
+async def serve(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT; a second signal stops at once."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    serving = asyncio.current_task()
+
+    def stop() -> None:
+        if stopping.is_set() and serving:
+            serving.cancel()
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    async with running(settings) as server:
+        await stopping.wait()
+        logger.info("stopping: %d turns are running", len(server.turns))
+        await server.rpc.leave()
+        await asyncio.sleep(settings.drain_delay)
+
+
+async def _sweep(store: StateStore) -> None:
+    while True:
+        await asyncio.sleep(_SWEEP_INTERVAL.total_seconds())
+        try:
+            removed = await store.sweep()
+        except StoreError as error:
+            logger.warning("could not sweep: %s", error.message)
+        else:
+            logger.debug("swept %d sessions", removed)

@@ -1,0 +1,12 @@
+"""The command line: `parley serve`, `parley chat`, `parley session …`."""
+
+import sys
+
+
+def main() -> None:
+    """Runs the command that the arguments name."""
+    try:
+        from parley_server.cli.commands import parley  # noqa: PLC0415  # absent where only the client is installed
+    except ModuleNotFoundError as error:
+        sys.exit(f"parley: the commands need more packages ({error.name}): pip install 'parley[server]'")
+    parley(prog_name="parley")

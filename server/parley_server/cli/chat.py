@@ -1,0 +1,79 @@
+"""`parley chat`: a conversation in the terminal."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import click
+import grpc
+
+import parley
+from parley_server.cli.printing import print_standing
+
+_START_TIME = timedelta(seconds=20)
+_KNOCK_TIME = timedelta(seconds=1)
+
+
+def converse(address: str, *, session_id: str | None, assistant: str, start_server: bool) -> None:
+    """Talks until the end of the input, and says how to go on later.
+
+    Raises:
+        ParleyError: No server answers at the address.
+    """
+    with _server(address, start=start_server), parley.Client(address) as client:
+        conversation = client.conversation(session_id, assistant=assistant)
+        click.echo(f"session {conversation.session_id}; an empty line or Ctrl-D ends")
+        while message := _ask():
+            try:
+                _take_turn(conversation, message)
+            except parley.ParleyError as error:
+                click.secho(f"  {error}", fg="red")
+        click.echo(f"\nto go on: parley chat --address {address} --session {conversation.session_id}")
+
+
+def _take_turn(conversation: parley.Conversation, message: str) -> None:
+    for event in conversation.chat(message):
+        match event:
+            case parley.TextDelta(text=text):
+                click.echo(text, nl=False)
+            case parley.Restarted():
+                click.secho("\n  (again from the start)", dim=True)
+            case parley.SlotsChanged(rejected=rejected) if rejected:
+                click.secho("  refused: " + ", ".join(refused.slot for refused in rejected), fg="yellow")
+            case parley.TurnCompleted(session=session):
+                click.echo()
+                print_standing(session)
+
+
+def _ask() -> str:
+    try:
+        return input("> ").strip()
+    except (EOFError, KeyboardInterrupt):
+        return ""
+
+
+@contextmanager
+def _server(address: str, *, start: bool) -> Iterator[None]:
+    """Starts a server at the address unless one answers there, and stops it at the end."""
+    if not start or _answers(address, _KNOCK_TIME):
+        yield
+        return
+    command = [sys.executable, "-m", "parley_server", "serve", "--listen", address, "--log-level", "warning"]
+    with subprocess.Popen(command) as process:  # noqa: S603  # our own command; the address is an argument of it
+        try:
+            if not _answers(address, _START_TIME):
+                raise click.ClickException(f"no server could be started at {address}")
+            yield
+        finally:
+            process.terminate()
+
+
+def _answers(address: str, within: timedelta) -> bool:
+    with grpc.insecure_channel(address) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=within.total_seconds())
+        except grpc.FutureTimeoutError:
+            return False
+        return True

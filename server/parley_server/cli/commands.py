@@ -1,0 +1,127 @@
+"""The commands and their options. What a command does stands in a module of its own, imported when it is called."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+import parley as client
+from parley_server.errors import ParleyError
+from parley_server.settings import Settings
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_ADDRESS = click.option(
+    "--address", envvar="PARLEY_ADDRESS", default="127.0.0.1:50051", show_default=True, help="The server, HOST:PORT."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="parley")
+def parley() -> None:
+    """A gRPC conversation-state server, and a client for the terminal."""
+
+
+def _settings_options(command: _F) -> _F:
+    for setting in reversed(fields(Settings)):
+        many = setting.type == "tuple[Path, ...]" or setting.default == ()
+        command = click.option(
+            f"--{setting.name.replace('_', '-')}",
+            envvar=f"PARLEY_{setting.name.upper()}",
+            default=None if many else setting.default,
+            show_default=bool(setting.default),
+            multiple=many,
+            type=click.Path(path_type=Path) if many else type(setting.default),
+            help=setting.metadata["meaning"],
+        )(command)
+    return command
+
+
+@parley.command()
+@_settings_options
+def serve(**options: Any) -> None:
+    """Serve assistants over gRPC. Without options: the booking example, SQLite, no key, no other server."""
+    import asyncio  # noqa: PLC0415
+
+    from parley_server import app, logs  # noqa: PLC0415  # a client's commands do not pay for the server
+
+    settings = Settings(**options)
+    with _clear_errors():
+        settings.validate()
+        logs.configure_logging(settings.log_level)
+        asyncio.run(app.serve(settings))
+
+
+@parley.command()
+@_ADDRESS
+@click.option("--session", "session_id", default=None, help="The session to go on with; else a new one.")
+@click.option("--assistant", default="", help="The assistant; else the server's default one.")
+@click.option("--start-server", is_flag=True, help="Start a server at the address if none answers there.")
+def chat(address: str, session_id: str | None, assistant: str, start_server: bool) -> None:  # noqa: FBT001  # click's
+    """Talk to an assistant in the terminal."""
+    from parley_server.cli.chat import converse  # noqa: PLC0415
+
+    with _clear_errors():
+        converse(address, session_id=session_id, assistant=assistant, start_server=start_server)
+
+
+@parley.group()
+def session() -> None:
+    """Read, follow or end a session."""
+
+
+@session.command("get")
+@_ADDRESS
+@click.argument("session_id")
+@click.option("--history", is_flag=True, help="Print the turns too.")
+def get_session(address: str, session_id: str, history: bool) -> None:  # noqa: FBT001
+    """Print a session."""
+    from parley_server.cli.printing import print_session, print_turn  # noqa: PLC0415
+
+    with _clear_errors(), client.Client(address) as server:
+        print_session(server.get_session(session_id))
+        if history:
+            for turn in server.history(session_id):
+                print_turn(turn)
+
+
+@session.command("follow")
+@_ADDRESS
+@click.argument("session_id")
+def follow_session(address: str, session_id: str) -> None:
+    """Print a session, and its turns as they are committed, until it ends."""
+    from parley_server.cli.printing import print_session, print_turn  # noqa: PLC0415
+
+    with _clear_errors(), client.Client(address) as server:
+        for update in server.follow(session_id, after_turn=0):
+            print_session(update) if isinstance(update, client.Session) else print_turn(update)
+        click.echo("the session has ended")
+
+
+@session.command("end")
+@_ADDRESS
+@click.argument("session_id")
+@click.option("--history", is_flag=True, help="Print the turns too.")
+@click.option("--allow-missing", is_flag=True, help="Succeed when there is no such session.")
+def end_session(address: str, session_id: str, history: bool, allow_missing: bool) -> None:  # noqa: FBT001
+    """End a session and print its last state."""
+    from parley_server.cli.printing import print_session, print_turn  # noqa: PLC0415
+
+    with _clear_errors(), client.Client(address) as server:
+        ended = server.end_session(session_id, include_history=history, allow_missing=allow_missing)
+        if ended.session:
+            print_session(ended.session)
+        for turn in ended.turns:
+            print_turn(turn)
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Says what went wrong in a sentence; a traceback is for faults alone."""
+    try:
+        yield
+    except (ParleyError, client.ParleyError) as error:
+        raise click.ClickException(str(error)) from error

@@ -1,0 +1,28 @@
+"""Sessions and turns in the terminal."""
+
+import click
+
+import parley
+
+
+def print_session(session: parley.Session) -> None:
+    """Prints a session, a line a fact."""
+    click.secho(session.session_id, bold=True)
+    click.echo(f"  {session.phase.name.lower()} at {session.state}, {session.turn_count} turns")
+    for name, value in sorted(session.slots.items()):
+        click.echo(f"  {name} = {value}")
+    if session.missing_slots:
+        click.echo(f"  missing: {', '.join(session.missing_slots)}")
+
+
+def print_turn(turn: parley.Turn) -> None:
+    """Prints a turn as a dialogue."""
+    click.secho(f"{turn.turn:>4} > {turn.user_message}", fg="cyan")
+    click.echo(f"       {turn.reply}")
+
+
+def print_standing(session: parley.Session) -> None:
+    """Prints where a conversation stands, in one dim line."""
+    facts = [f"{name}={value}" for name, value in sorted(session.slots.items())]
+    missing = [f"missing {', '.join(session.missing_slots)}"] if session.missing_slots else []
+    click.secho("  [" + " · ".join([session.state, *facts, *missing]) + "]", dim=True)

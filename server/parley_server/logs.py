@@ -1,0 +1,18 @@
+"""Logging: where it goes and what is kept out of it. What users say is never logged."""
+
+import logging
+
+
+def configure_logging(level: str) -> None:
+    """Sends the log to standard error, from this level on."""
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z"
+    )
+    # Some libraries speak of their own business at INFO.
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    # grpc logs an error with a traceback each time that a caller goes away during a write.
+    return "ExecuteBatchError" not in record.getMessage()

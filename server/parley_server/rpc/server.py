@@ -1,0 +1,96 @@
+"""The gRPC server: the services on it, its options, its health, its end."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from parley.v1 import conversation_pb2
+from parley.v1.conversation_pb2_grpc import add_ConversationServiceServicer_to_server
+from parley_server.errors import InvalidSettings, StoreUnavailable
+from parley_server.rpc.boundary import Boundary
+from parley_server.rpc.servicer import ConversationServicer
+
+logger = logging.getLogger(__name__)
+
+SERVICE: str = conversation_pb2.DESCRIPTOR.services_by_name["ConversationService"].full_name
+
+_OPTIONS = (
+    # A second server on the port is an error, not a silent share of its connections.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", 256 * 1024),
+    # Guards memory only: beyond it calls queue silently in the client.
+    ("grpc.max_concurrent_streams", 1000),
+    # A caller that hangs is found in 40 s instead of two hours; the time-out of the ping itself is what counts.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
+    # Callers may keep a silent stream alive without being cut off for too many pings.
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # Idle connections go; long-lived ones are made anew now and then, so that load spreads over new servers.
+    ("grpc.max_connection_idle_ms", 15 * 60_000),
+    ("grpc.max_connection_age_ms", 30 * 60_000),
+    ("grpc.max_connection_age_grace_ms", 70_000),
+)
+_HEALTH_INTERVAL = timedelta(seconds=2)
+
+
+class RpcServer:
+    """Serves `ConversationService`, health and reflection."""
+
+    def __init__(self, servicer: ConversationServicer, *, ready: Callable[[], Awaitable[None]]) -> None:
+        """Takes the service, and what raises StoreUnavailable while it can not serve."""
+        self._ready = ready
+        # Interceptors, from the outside in:
+        #   Boundary: nothing may come between a caller and the mapping of errors.
+        self._server = grpc.aio.server(interceptors=[Boundary()], options=_OPTIONS)
+        self._health = health.aio.HealthServicer()
+        add_ConversationServiceServicer_to_server(servicer, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection([SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
+        self._watch: asyncio.Task[None] | None = None
+
+    async def start(self, listen: str) -> int:
+        """Listens at `host:port`; returns the port, which the system chooses for port 0.
+
+        Raises:
+            InvalidSettings: Nobody can listen there.
+        """
+        try:
+            port = self._server.add_insecure_port(listen)
+        except RuntimeError as error:
+            raise InvalidSettings(f"can not listen at {listen}: is the port taken?") from error
+        await self._report_health()
+        await self._server.start()
+        self._watch = asyncio.create_task(self._watch_health())
+        return port
+
+    async def leave(self) -> None:
+        """Tells balancers that this server is going."""
+        if self._watch:
+            self._watch.cancel()
+        await self._health.enter_graceful_shutdown()
+
+    async def stop(self, grace: timedelta) -> None:
+        """Takes no more calls, and gives those that are open so long to end."""
+        await self._server.stop(grace.total_seconds())
+
+    async def _watch_health(self) -> None:
+        while True:
+            await asyncio.sleep(_HEALTH_INTERVAL.total_seconds())
+            await self._report_health()
+
+    async def _report_health(self) -> None:
+        status = health_pb2.HealthCheckResponse.SERVING
+        try:
+            await self._ready()
+        except StoreUnavailable as error:
+            logger.warning("not ready: %s", error.message)
+            status = health_pb2.HealthCheckResponse.NOT_SERVING
+        for service in ("", SERVICE):
+            await self._health.set(service, status)

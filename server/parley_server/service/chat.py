@@ -1,0 +1,234 @@
+"""The use case `Chat`: one turn, exactly once.
+
+check ─► open session ─► repeat? ─► decide ─► commit ─► tell
+         lease + load    replay     pure      compare-and-append
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+
+from parley_server.core.assistant import Assistant
+from parley_server.core.context import ConversationContext, Turn
+from parley_server.core.explanation import ExplanationStep
+from parley_server.core.slots import ValidationScope
+from parley_server.core.snapshot import dump_context, dump_turn, load_context, load_turn
+from parley_server.core.turn import decide
+from parley_server.errors import (
+    DeadlineExceeded,
+    RequestIdReused,
+    SessionNotFound,
+    TurnCountMismatch,
+    UnknownAssistant,
+    UserMismatch,
+)
+from parley_server.ids import SessionKey, derived_session_id, new_session_id
+from parley_server.nlu.protocol import Understander
+from parley_server.nlu.values import Reference
+from parley_server.service.acting import carry_through
+from parley_server.service.catalogue import Catalogue
+from parley_server.service.events import (
+    ChatCommand,
+    ChatEvent,
+    Limits,
+    SessionView,
+    TextDelta,
+    TurnCompleted,
+    TurnStarted,
+)
+from parley_server.service.requests import check_chat, check_metadata, check_slots, fingerprint
+from parley_server.service.running import Listener, RunningTurn, RunningTurns
+from parley_server.service.views import check_position, open_view, turns, view
+from parley_server.stores.protocol import OpenSession, StateStore, StoredSession, TurnRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """A turn that was decided, and the session after it."""
+
+    turn: Turn
+    session: SessionView
+    explanation: tuple[ExplanationStep, ...]
+
+
+class Chat:
+    """Takes turns."""
+
+    def __init__(
+        self,
+        *,
+        store: StateStore,
+        catalogue: Catalogue,
+        understander: Understander,
+        running: RunningTurns,
+        limits: Limits,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Takes its collaborators; `clock` gives the time, aware, UTC."""
+        self._store = store
+        self._catalogue = catalogue
+        self._understander = understander
+        self._running = running
+        self._limits = limits
+        self._clock = clock
+
+    async def take(self, command: ChatCommand, budget: timedelta | None = None) -> Listener:
+        """Begins a turn, or joins the one that has the same request_id and is running; the caller listens to it.
+
+        Args:
+            command: The turn.
+            budget: How long it may take; None: as long as the limits say.
+
+        Raises:
+            InvalidRequest: The request can not be right.
+            Overloaded: Too many turns of the session are waiting.
+            ShuttingDown: The server takes no more turns.
+        """
+        check_chat(command, self._limits)
+        if command.assistant:
+            self._catalogue.find(command.assistant)
+        key = SessionKey(command.tenant, command.session_id or await self._new_session_id(command))
+        digest = fingerprint(command) if command.request_id else ""
+        limit = self._limits.turn_budget
+        deadline = asyncio.get_running_loop().time() + min(budget or limit, limit).total_seconds()
+
+        async def work(turn: RunningTurn) -> None:
+            try:
+                turn.emit(*await self._take(turn, command, key, deadline))
+            except TimeoutError:
+                raise DeadlineExceeded from None
+
+        turn = RunningTurn(survives=command.survives, fingerprint=digest)
+        # A dry run commits nothing, so nothing that repeats it may take its reply for that of a turn.
+        return self._running.join(key, "" if command.dry_run else command.request_id, turn, work)
+
+    async def _new_session_id(self, command: ChatCommand) -> str:
+        if not command.request_id:
+            return new_session_id()
+        return derived_session_id(await self._store.secret(), command.tenant, command.request_id)
+
+    async def _take(
+        self, running: RunningTurn, command: ChatCommand, key: SessionKey, deadline: float
+    ) -> list[ChatEvent]:
+        loop = asyncio.get_running_loop()
+        wait = timedelta(seconds=max(deadline - loop.time(), 0)) if command.queue else timedelta(0)
+        async with asyncio.timeout_at(deadline) as limit:
+            # Only an assistant that looks back pays for loading what was said last.
+            recent = self._catalogue.find(command.assistant).recent_turns
+            async with self._store.open(key, request_id=command.request_id, recent=recent, wait=wait) as opened:
+                if opened.repeat and not command.dry_run:
+                    return self._replay(command, key, opened.repeat, opened.stored)
+                taken = await self._decide(command, key, opened)
+                if command.dry_run:
+                    return _events(taken.turn, taken.session, explanation=taken.explanation)
+                if limit.expired():
+                    # The deadline passed while the turn was decided without a pause; let it strike here.
+                    await asyncio.sleep(0)
+                limit.reschedule(None)
+                running.committing = True
+                record = await opened.commit(
+                    snapshot=dump_context(taken.session.context),
+                    request_id=command.request_id,
+                    data=dump_turn(taken.turn, fingerprint=running.fingerprint),
+                    expires_in=self._limits.idle_expiry,
+                )
+        if record.turn == taken.turn.turn:
+            return _events(taken.turn, taken.session)
+        # The commit found the request_id among the turns: a driver sent it twice, or another server was first.
+        return self._replay(command, key, record, await self._store.read(key))
+
+    async def _decide(self, command: ChatCommand, key: SessionKey, opened: OpenSession) -> _Taken:
+        started_at = self._clock()
+        context, assistant = self._open(command, key, opened, started_at)
+        now = started_at.astimezone(ZoneInfo(context.time_zone or assistant.time_zone))
+        reference = Reference(now=now, locale=context.locale or assistant.locale)
+        scope = ValidationScope(slots=context.slots, now=now)
+        given = check_slots(command.slots, assistant.slots, scope, reference) if command.slots else None
+        course = decide(assistant, context, message=command.message, now=now, given=given, explain=command.dry_run)
+        decision = await carry_through(course, self._understander)
+        completed_at = self._clock()
+        after = replace(decision.context, updated_at=completed_at, turn_count=context.turn_count + 1)
+        turn = Turn(
+            turn=after.turn_count,
+            request_id=command.request_id,
+            user_message=command.message,
+            reply=decision.reply,
+            slots_changed=decision.slots_changed,
+            state_changed=decision.state_changed,
+            intent=decision.intent,
+            started_at=started_at,
+            completed_at=completed_at,
+        )
+        idle = self._limits.idle_expiry
+        session = view(after, assistant, completed_at + idle if idle else None)
+        return _Taken(turn=turn, session=session, explanation=decision.explanation)
+
+    def _open(
+        self, command: ChatCommand, key: SessionKey, opened: OpenSession, now: datetime
+    ) -> tuple[ConversationContext, Assistant]:
+        """The session that the turn continues, or a new one, and the assistant that leads it."""
+        found = opened.stored.version if opened.stored else 0
+        if command.expected_turn_count not in (None, found):
+            raise TurnCountMismatch(expected=command.expected_turn_count or 0, found=found)
+        if opened.stored:
+            history = turns(key, opened.recent)
+            context = load_context(opened.stored.snapshot, session_id=key.session_id, history=history)
+            assistant = self._catalogue.find(context.assistant)
+            _check_owner(command, context)
+            check_position(context, assistant)
+        else:
+            assistant = self._catalogue.find(command.assistant)
+            context = ConversationContext(
+                session_id=key.session_id,
+                assistant=assistant.name,
+                assistant_version=assistant.version,
+                created_at=now,
+                updated_at=now,
+            )
+        if command.user_id or command.locale or command.time_zone:
+            context = replace(
+                context,
+                user_id=command.user_id or context.user_id,
+                locale=command.locale or context.locale,
+                time_zone=command.time_zone or context.time_zone,
+            )
+        return check_metadata(context.merge_metadata(command.metadata), self._limits), assistant
+
+    def _replay(
+        self, command: ChatCommand, key: SessionKey, record: TurnRecord, stored: StoredSession | None
+    ) -> list[ChatEvent]:
+        if stored is None:
+            raise SessionNotFound(key.session_id)
+        session = open_view(key, stored, self._catalogue)
+        _check_owner(command, session.context)
+        taken = load_turn(record.data, session_id=key.session_id)
+        if taken.fingerprint != fingerprint(command):
+            raise RequestIdReused(key.session_id, taken.turn.turn)
+        return _events(taken.turn, session, replayed=True)
+
+
+def _check_owner(command: ChatCommand, context: ConversationContext) -> None:
+    if command.user_id and context.user_id and command.user_id != context.user_id:
+        raise UserMismatch(context.session_id)
+    if command.assistant and command.assistant != context.assistant:
+        raise UnknownAssistant(command.assistant, f"the session is led by `{context.assistant}`")
+
+
+def _events(
+    turn: Turn, session: SessionView, *, replayed: bool = False, explanation: tuple[ExplanationStep, ...] = ()
+) -> list[ChatEvent]:
+    """All that a turn tells, in order."""
+    events: list[ChatEvent] = [
+        TurnStarted(session_id=session.context.session_id, turn=turn.turn, created=turn.turn == 1)
+    ]
+    if turn.slots_changed:
+        events.append(turn.slots_changed)
+    events += turn.state_changed
+    if turn.reply:
+        events.append(TextDelta(turn.reply, 0))
+    events.append(TurnCompleted(reply=turn.reply, session=session, replayed=replayed, explanation=explanation))
+    return events

@@ -1,0 +1,130 @@
+"""The use cases `GetSession` and `EndSession`: reading a session, following it, and ending it."""
+
+from collections.abc import AsyncGenerator
+from datetime import datetime, timedelta
+
+from parley_server.core.context import Turn
+from parley_server.errors import SessionNotFound, TurnConflict
+from parley_server.ids import SessionKey
+from parley_server.service.catalogue import Catalogue
+from parley_server.service.events import Ended, Limits, SessionPart, SessionView
+from parley_server.service.requests import check_session_id
+from parley_server.service.views import open_view, turns
+from parley_server.stores.protocol import StateStore
+
+_ENDING_ROUNDS = 10
+"""How often the end of a session may be overtaken by another turn before it gives up."""
+
+
+class Sessions:
+    """Reads and ends sessions."""
+
+    def __init__(self, *, store: StateStore, catalogue: Catalogue, limits: Limits) -> None:
+        """Takes its collaborators."""
+        self._store = store
+        self._catalogue = catalogue
+        self._limits = limits
+
+    async def get(
+        self, key: SessionKey, *, include_history: bool = False, after_turn: int = 0
+    ) -> AsyncGenerator[SessionPart, None]:
+        """Gives a session and, if asked for, the turns after a given one, in pages.
+
+        Raises:
+            InvalidRequest: No session can have that name.
+            SessionNotFound: There is no such session.
+        """
+        check_session_id(key.session_id)
+        yield await self._read(key)
+        if include_history:
+            async for page in self._history(key, after_turn):
+                yield page
+
+    async def follow(
+        self, key: SessionKey, *, include_history: bool = False, after_turn: int = 0
+    ) -> AsyncGenerator[SessionPart, None]:
+        """Gives what `get` gives, and again at each later commit, until the session ends.
+
+        Raises:
+            InvalidRequest: No session can have that name.
+            SessionNotFound: There is no such session.
+        """
+        check_session_id(key.session_id)
+        async with self._store.watch(key) as changes:
+            seen = await self._read(key)
+            told = after_turn if include_history else seen.context.turn_count
+            yield seen
+            if include_history:
+                async for page in self._history(key, told):
+                    told = page[-1].turn
+                    yield page
+            async for _ in changes:
+                try:
+                    now = await self._read(key)
+                except SessionNotFound:
+                    break
+                if now.context.created_at != seen.context.created_at:
+                    break  # It ended, and another one has its name.
+                if now.context.turn_count == told:
+                    continue
+                seen = now
+                yield seen
+                async for page in self._history(key, told):
+                    told = page[-1].turn
+                    yield page
+        yield Ended()
+
+    async def end(
+        self,
+        key: SessionKey,
+        *,
+        include_history: bool = False,
+        allow_missing: bool = False,
+        budget: timedelta | None = None,
+    ) -> AsyncGenerator[SessionPart, None]:
+        """Gives the final session and, if asked for, its history; then removes it and gives `Ended`.
+
+        The session is removed only when all of it has been given: a caller who goes away before has not lost it. When a
+        turn was committed meanwhile, the session is given again, and what its history lacked.
+
+        Raises:
+            InvalidRequest: No session can have that name.
+            SessionNotFound: There is no such session, and it may not be missing.
+            SessionBusy: A turn is running for longer than the budget.
+            TurnConflict: The session is in so much use that it could not be ended.
+        """
+        check_session_id(key.session_id)
+        told: tuple[datetime, int] | None = None
+        for _ in range(_ENDING_ROUNDS):
+            async with self._store.open(key, wait=budget or self._limits.turn_budget) as opened:
+                if opened.stored is None:
+                    if told or allow_missing:
+                        break
+                    raise SessionNotFound(key.session_id)
+                final = open_view(key, opened.stored, self._catalogue)
+                stands = (final.context.created_at, opened.stored.version)
+                if told == stands:
+                    await opened.delete()
+                    break
+            # Nothing that waits for a caller holds the lease: it is told first, and the session removed after, if
+            # nothing has moved it since.
+            yield final
+            if include_history:
+                after = told[1] if told and told[0] == stands[0] else 0
+                async for page in self._history(key, after):
+                    yield page
+            told = stands
+        else:
+            raise TurnConflict("the session is in use: it could not be ended")
+        yield Ended()
+
+    async def _read(self, key: SessionKey) -> SessionView:
+        stored = await self._store.read(key)
+        if stored is None:
+            raise SessionNotFound(key.session_id)
+        return open_view(key, stored, self._catalogue)
+
+    async def _history(self, key: SessionKey, after: int) -> AsyncGenerator[tuple[Turn, ...], None]:
+        while records := await self._store.read_turns(key, after=after):
+            yield turns(key, records)
+            after = records[-1].turn
