@@ -17,6 +17,17 @@ class Reference:
     locale: str = "en-US"
     """The user's language and region, BCP 47: decides the order of day and month, and the country of a phone number."""
 
+    @property
+    def language(self) -> str:
+        """The language of the locale, lower case: `en`."""
+        return self.locale.replace("_", "-").partition("-")[0].lower()
+
+    @property
+    def region(self) -> str:
+        """The country of the locale, upper case; `US` if the locale names none."""
+        subtags = self.locale.replace("_", "-").split("-")[1:]
+        return next((subtag.upper() for subtag in subtags if len(subtag) == 2), "US")
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -24,17 +35,22 @@ class Refusal:
 
     reason: str
     """In words for the user, naming what would be accepted."""
+    raw: str = ""
+    """The words that were clearly meant as a value ("February 30"); empty: nothing in the words looks like one."""
 
 
 class ValueReader(Protocol):
     """Reads values of one slot type. Pure: the clock comes in as `reference`."""
 
-    def parse(self, words: object, definition: SlotDefinition, reference: Reference) -> SlotValue | Refusal:
+    def parse(self, words: object, definition: SlotDefinition, reference: Reference, /) -> SlotValue | Refusal:
         """Reads `words` as one value and nothing else.
 
         Takes a string (a user's words, an extractor's find) or the JSON value of a model or a caller: a number for an
         integer slot, true for a boolean one. Never guesses: what is not clearly a value of the type is refused.
         """
 
-    def find(self, message: str, definition: SlotDefinition, reference: Reference) -> Sequence[Candidate]:
-        """Finds every value of the type in a message, in the order of the words. Empty when there are none."""
+    def find(self, message: str, definition: SlotDefinition, reference: Reference, /) -> Sequence[Candidate]:
+        """Finds every value of the type in a message, in the order of the words. Empty when there are none.
+
+        The score of a candidate says how sure it is that the value is meant, and meant for this slot.
+        """

@@ -1,0 +1,1 @@
+"""Measurements of parley: run one with `python -m benchmarks.<part>.<name>`."""

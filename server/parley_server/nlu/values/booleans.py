@@ -1,0 +1,65 @@
+"""Reads yes and no: slots of the type boolean.
+
+Asked, a yes or no is the value. Unasked, the slot's own words are looked for: "a hotel with parking" for `has_parking`.
+"""
+
+import re
+from collections.abc import Sequence
+
+from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
+from parley_server.core.understanding import Answer
+from parley_server.nlu.answers import answer_of
+from parley_server.nlu.clauses import clauses_of, word_set
+from parley_server.nlu.values.protocol import Reference, Refusal
+from parley_server.nlu.values.words import folded, name_stems, stem, words_of
+
+_REFUSAL = Refusal("Please answer yes or no.")
+_VOLUNTEERED = 0.8
+"""The score of a value that is told by the slot's name alone."""
+
+_SIGN = re.compile(r"^\W*?(?:(?P<yes>[\U0001f44c\U0001f44d\u2705\u2714])|(?P<no>[\U0001f44e\u274c\U0001f645]))")
+_DENIED = re.compile(
+    r"\b(?:no|not|non|without|never|[a-z]+n't|dont|doesnt|cannot|avoid|hate|exclude|skip)\b(?:[\s-]+\w+){0,3}[\s-]*$"
+)
+_CLAUSE = re.compile(r"[.,;:!?]|\b(?:but|and)\b")
+_LITTLE_SAID = frozenset(
+    stem(word)
+    for word in word_set(
+        "allow allowed available accept good offer option provide serve service include unit next adequate friendly is "
+        "has want need hotel flight restaurant place property room car trip event movie song ride entry"
+    )
+)
+"""Words of a slot's name that say nothing on their own, since the whole conversation is about them."""
+
+
+class BooleanReader:
+    """Reads yes and no."""
+
+    def parse(self, words: object, _definition: SlotDefinition, _reference: Reference) -> SlotValue | Refusal:
+        """Reads true or false, or words that answer a question with yes or no."""
+        if isinstance(words, bool):
+            return words
+        if not isinstance(words, str):
+            return _REFUSAL
+        sign = _SIGN.match(words)
+        if sign:
+            return sign["yes"] is not None
+        answer = answer_of(clauses_of(words), asked=True)
+        return answer is Answer.YES if answer else _REFUSAL
+
+    def find(self, message: str, definition: SlotDefinition, _reference: Reference) -> Sequence[Candidate]:
+        """Finds the slot's own words; "no", "without" and the like before them make the value false."""
+        wanted = [word for word in name_stems(definition) if word not in _LITTLE_SAID]
+        if not wanted:
+            return ()
+        text = folded(message)
+        named = next((word for word in words_of(text) if _names(word.stem, wanted)), None)
+        if named is None:
+            return ()
+        clause = max((match.end() for match in _CLAUSE.finditer(text, 0, named.start)), default=0)
+        value = _DENIED.search(text, clause, named.start) is None
+        return (Candidate(value=value, raw=message[named.start : named.end], start=named.start, score=_VOLUNTEERED),)
+
+
+def _names(word: str, wanted: Sequence[str]) -> bool:
+    return any(word == other or (len(other) > 5 and word.startswith(other[:-1])) for other in wanted)

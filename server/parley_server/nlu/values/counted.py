@@ -1,0 +1,92 @@
+"""What numbers in a conversation commonly count, so that "2 adults" is never read as two rooms.
+
+This module must not know how a numeral is read.
+"""
+
+import re
+from collections.abc import Mapping
+
+from parley_server.core.slots import SlotDefinition
+from parley_server.nlu.values.words import WORD, context_stems, name_stems, stem
+
+_KINDS: Mapping[str, str] = {
+    "adult": "adult grownup parent mom mum mother dad father wife husband senior",
+    "child": "child children kid toddler baby infant son daughter teen teenager minor boy girl",
+    "person": (
+        "person people guest traveler traveller passenger couple diner us friend member family party attendee man "
+        "woman men women individual head pax rider visitor group of"
+    ),
+    "room": "room bedroom bed suite",
+    "bath": "bath bathroom",
+    "seat": "seat ticket place spot",
+    "day": "day night week month weekend fortnight stay",
+    "hour": "hour minute second hr hrs min mins sec",
+    "year": "year yr yo",
+    "money": "dollar buck euro pound cent money amount price cost fee usd eur gbp rupee yen payment quid balance grand",
+    "star": "star rating rate score",
+    "percent": "percent",
+    "distance": "mile kilometer kilometre meter metre km foot feet inch",
+    "weight": "kg kilogram kilo gram lb ton tonne ounce",
+}
+_KIND_OF: Mapping[str, str] = {stem(word): kind for kind, words in _KINDS.items() for word in words.split()}
+_FITTING = frozenset({
+    ("person", "adult"), ("person", "child"), ("person", "seat"), ("seat", "person"), ("seat", "adult"),
+    ("adult", "person"), ("year", "day"), ("star", "percent"), ("hour", "day"),
+})  # fmt: skip
+"""(what the slot counts, what the words count): different words, and yet the words may mean the slot."""
+
+_SIGNS: Mapping[str, str] = {"$": "money", "€": "money", "£": "money", "¥": "money", "₹": "money", "%": "percent"}
+_BEFORE = re.compile(r"([$€£¥₹#])\s*$|\b(at|rated|age|aged)\s+$")
+_AFTER = re.compile(r"\s*([$€£¥₹%])")
+_LEAD_KINDS: Mapping[str, str] = {"at": "clock", "rated": "star", "age": "year", "aged": "year", "#": "label"}
+_LITTLE = frozenset(["little", "small", "young", "smaller"])
+_BREAK = re.compile(r"[,.;:!?()]|\b(?:and|or|for|from|to|on|in|at|with|with|per|by|the|that|please|i|we)\b")
+
+
+def kinds_of(definition: SlotDefinition) -> frozenset[str]:
+    """Returns the kinds of things that a number slot counts, by its name, else by its description; empty: unknown."""
+    named = frozenset(_KIND_OF[word] for word in name_stems(definition) if word in _KIND_OF)
+    return named or frozenset(_KIND_OF[word] for word in context_stems(definition) if word in _KIND_OF)
+
+
+def fit(message: str, start: int, end: int, definition: SlotDefinition) -> float:
+    """Says how well what the numeral at a place of a folded message counts fits the slot, from 0 to 1.
+
+    1: it names the slot's own thing. 0.5: it names none. 0.1: it names another one.
+    """
+    lead = _BEFORE.search(message, max(0, start - 12), start)
+    after = _AFTER.match(message, end)
+    counted = _counted_words(message, end)
+    kind = _SIGNS.get(after[1]) if after else None
+    if lead:
+        kind = _SIGNS.get(lead[1]) if lead[1] in _SIGNS else kind or _LEAD_KINDS.get(lead[1] or lead[2])
+    wanted = name_stems(definition)
+    if any(word in wanted for word in counted) or _named_before(message, start, wanted):
+        return 1.0
+    if kind is None or (counted and kind == "clock"):
+        kind = next((_KIND_OF[word] for word in counted if word in _KIND_OF), kind)
+        if kind in {"person", "adult"} and counted[0] in _LITTLE:
+            kind = "child"
+    return _fit_of(kind, kinds_of(definition))
+
+
+def _fit_of(kind: str | None, wanted: frozenset[str]) -> float:
+    if kind is None or (not wanted and kind != "clock"):
+        return 0.5
+    if kind in wanted:
+        return 0.9
+    return 0.6 if any((slot, kind) in _FITTING for slot in wanted) else 0.1
+
+
+def _counted_words(message: str, end: int) -> list[str]:
+    """Returns the stems of the next few words, up to where the phrase ends: "3 single [rooms]"."""
+    stop = _BREAK.search(message, end)
+    return [
+        stem(match[0]) for match in WORD.finditer(message, end, min(stop.start() if stop else len(message), end + 40))
+    ][:3]
+
+
+def _named_before(message: str, start: int, wanted: tuple[str, ...]) -> bool:
+    """Whether the words right before name the slot: "party of six", "rooms: 2"."""
+    words = [stem(match[0]) for match in WORD.finditer(message, max(0, start - 30), start)]
+    return any(word in wanted for word in words[-2:])

@@ -1,0 +1,103 @@
+"""Reads e-mail addresses, written and spoken: slots of the type email. An address is lower case, and is not looked up.
+
+This module must not know slots of other types.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+
+from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
+from parley_server.nlu.clauses import word_set
+from parley_server.nlu.values.protocol import Reference, Refusal
+from parley_server.nlu.values.words import folded
+
+_REFUSAL = Refusal("Please give an e-mail address, such as ann@example.com.")
+
+_GATE = re.compile(r"@|\bat\b")
+_WRITTEN = re.compile(r"[\w.+%'!#$&*/=?^{|}~-]*@(?:[^\W_][\w-]*(?:\.[\w-]+)*)?", re.UNICODE)
+_OUTER = ".'!#$&*/=?^{|}~-"
+_DOT = r"(?:\s+(?:dot|period|point)\s+|\s*\.\s?(?=[a-z]))"
+_NAME = r"[a-z0-9+%_-]+(?:\.[a-z0-9+%_-]+)*"
+_JOINT = r"\s+(?:dot|period|underscore|dash|hyphen|plus)\s+"
+_SPOKEN = re.compile(
+    rf"(?P<local>{_NAME}(?:{_JOINT}{_NAME})*)(?:\s+at\s+|\s*@\s*)"
+    rf"(?P<domain>[a-z0-9-]+(?:\s+(?:dash|hyphen)\s+[a-z0-9-]+)*(?:\s+dot\s+[a-z0-9-]+|\.[a-z][a-z0-9-]*)+)"
+)
+_SIGNS = {"dot": ".", "period": ".", "point": ".", "underscore": "_", "dash": "-", "hyphen": "-", "plus": "+"}
+_SIGN = re.compile(rf"\s+({'|'.join(_SIGNS)})\s+")
+_CUE = re.compile(r"(?:\b(?:e-?mail|address|mail|it's|its|is|to|me at|reach me|contact)\b[\s:]*)$")
+_NOT_LOCAL = word_set(
+    "me us him her them look meet site available is are be up in out here there back page website online it this that "
+    "you call find check see shop stay room arrive was work working order buy"
+)
+
+
+class EmailReader:
+    """Reads e-mail addresses."""
+
+    def parse(self, words: object, definition: SlotDefinition, reference: Reference) -> SlotValue | Refusal:
+        """Reads the one address that the words hold."""
+        if not isinstance(words, str):
+            return _REFUSAL
+        addresses = {candidate.value for candidate in self.find(words, definition, reference)}
+        if len(addresses) == 1:
+            return addresses.pop()
+        if addresses:
+            return Refusal("Please give one e-mail address alone.", words.strip())
+        meant = next((word for word in words.split() if "@" in word.strip("@")), "")
+        return Refusal(f"{meant} is no e-mail address: one looks like ann@example.com.", meant) if meant else _REFUSAL
+
+    def find(self, message: str, _definition: SlotDefinition, _reference: Reference) -> Sequence[Candidate]:
+        """Finds the well-formed addresses."""
+        text = folded(message)
+        if not _GATE.search(text):
+            return ()
+        found = list(_written(message, text))
+        for candidate in _spoken(message, text):
+            if not any(candidate.start < other.end and other.start < candidate.end for other in found):
+                found.append(candidate)
+        return sorted(found, key=lambda candidate: candidate.start)
+
+
+def _written(message: str, text: str) -> Iterator[Candidate]:
+    for match in _WRITTEN.finditer(text):
+        words = match[0].lstrip(_OUTER).rstrip(_OUTER)
+        start = match.start() + len(match[0]) - len(match[0].lstrip(_OUTER))
+        address = _normal(words)
+        if address:
+            yield Candidate(value=address, raw=message[start : start + len(words)], start=start)
+
+
+def _spoken(message: str, text: str) -> Iterator[Candidate]:
+    for match in _SPOKEN.finditer(text):
+        local = match["local"]
+        told = " dot " in match["domain"] or "@" in match[0]
+        alone = not text[: match.start()].strip() or _CUE.search(text, 0, match.start())
+        if local in _NOT_LOCAL or not (told or alone):
+            continue
+        domain = _SIGN.sub(lambda sign: _SIGNS[sign[1]], match["domain"])
+        address = _normal(_SIGN.sub(lambda sign: _SIGNS[sign[1]], local) + "@" + domain)
+        if address:
+            yield Candidate(value=address, raw=message[match.start() : match.end()], start=match.start(), score=0.9)
+
+
+def _normal(words: str) -> str | None:
+    """Returns the address in its normal form; None if it is not well-formed."""
+    if "@" not in words.strip("@") or "." not in words.partition("@")[2]:
+        return None
+    return _validator()(words)
+
+
+@cache
+def _validator() -> Callable[[str], str | None]:
+    # Imported when the first address comes: the import costs more than the whole start of the server may.
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415
+
+    def normal(words: str) -> str | None:
+        try:
+            return validate_email(words, check_deliverability=False, test_environment=True).normalized.lower()
+        except EmailNotValidError:
+            return None
+
+    return normal

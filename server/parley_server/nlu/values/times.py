@@ -1,0 +1,173 @@
+"""Reads times of the day: slots of the type time.
+
+An hour from 1 to 7 without am or pm is one of the afternoon, 12 is noon and the others are of the morning, unless words
+of the message ("in the evening") say otherwise; such a reading has a lower score. A time is on the user's own clock: it
+has no zone.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
+from parley_server.nlu.values.numerals import SMALL, TENS
+from parley_server.nlu.values.protocol import Reference, Refusal
+from parley_server.nlu.values.words import folded
+
+_REFUSAL = Refusal("Please give a time of the day, such as 3 pm, half past three or 15:00.")
+_CONVENTIONAL = 0.7
+"""The score of a time whose half of the day was taken by convention."""
+_BARE = 0.5
+"""The score of an hour that nothing but a word before it tells from any other number."""
+
+_HOURS: Mapping[str, int] = {word: value for word, value in SMALL.items() if 1 <= value <= 12}
+_WORD_VALUES: Mapping[str, int] = {**SMALL, **TENS, "quarter": 15, "half": 30, "a": 0, "oh": 0, "o": 0, "o'": 0}
+_NAMED: Mapping[str, time] = {
+    "noon": time(12),
+    "midday": time(12),
+    "noontime": time(12),
+    "midnight": time(0),
+}
+
+_HOUR = rf"(?P<hour>\d{{1,2}}|{'|'.join(_HOURS)})\b"
+_UNITS = "one|two|three|four|five|six|seven|eight|nine"
+_TEENS = "|".join(word for word, value in SMALL.items() if value > 9)
+_MINUTES = rf"(?:(?:twenty|thirty|forty|fifty)(?:[\s-](?:{_UNITS}))?|{_TEENS}|(?:oh|o)[\s-](?:{_UNITS}))"
+_PART = "morning|afternoon|evening|night|tonight"
+_BEHIND = re.compile(
+    r"(?P<clock>\s?o'?\s?clock\b)?(?:\s?(?P<half>[ap])(?:\.?\s?m\b\.?|\b(?<=\d.)))?"
+    rf"(?:,?\s(?:in\sthe\s|at\s|this\s|of\sthe\s|tomorrow\s|today\s)?(?P<part>{_PART})\b)?"
+)
+_BEFORE = re.compile(
+    rf"\b(?:(?P<part>{_PART})(?:\s(?:at|around|about|by))?|(?P<at>at|by|around|about|from|until|till|before|after))\s+$"
+)
+_CORES = (
+    re.compile(rf"\b(?P<named>{'|'.join(_NAMED)})\b"),
+    re.compile(
+        r"(?<![\d:.,/-])(?P<hour>\d{1,2})(?P<sep>[:h.])(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?![\d:]|[.,/]\d)"
+    ),
+    re.compile(r"(?<![\d:.,/-])(?P<hour>\d{2})(?P<minute>\d{2})(?=\s?(?:hours|hrs|h)\b)"),
+    re.compile(
+        rf"\b(?P<minute>half|(?:a\s)?quarter|\d{{1,2}}|{_MINUTES}|five)(?:\s(?:minutes|mins?))?\s"
+        rf"(?P<side>past|after|to|till|before)\s{_HOUR}(?!:)"
+    ),
+    re.compile(rf"\b(?P<hour>{'|'.join(_HOURS)})[\s-](?P<minute>{_MINUTES})\b(?!\s(?:dollars|bucks|people|percent))"),
+    re.compile(rf"(?<![\d:.,/$€£#-])\b{_HOUR}(?![:/%$€£-]?\d|\.\d|,\d)"),
+)
+_AHEAD = re.compile(
+    r"\bin\s(?P<count>\d{1,3}|half\san?|an?|" + "|".join(SMALL) + r")\s(?P<unit>hours?|hrs?|minutes?|mins?)\b"
+)
+_GATE = re.compile(r"\d|noon|midday|midnight|(?<![a-z])(?:" + "|".join((*_HOURS, "half", "an?")) + r")\b")
+_MORNING = re.compile(r"\b(?:morning|breakfast|sunrise|dawn)\b")
+_LATER = re.compile(r"\b(?:afternoon|evening|night|tonight|dinner|supper)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    value: time | None
+    """None where the words name a time that no clock shows."""
+    start: int
+    end: int
+    score: float
+
+
+class TimeReader:
+    """Reads times of the day."""
+
+    def parse(self, words: object, _definition: SlotDefinition, reference: Reference) -> SlotValue | Refusal:
+        """Reads an ISO time, or words that name one time; a lone hour will do."""
+        if isinstance(words, time):
+            return words.replace(tzinfo=None)
+        if not isinstance(words, str):
+            return _REFUSAL
+        text = folded(words)
+        readings = list(_readings(text, reference.now)) or list(_readings(f"at {text.strip()}", reference.now))
+        impossible = next((reading for reading in readings if reading.value is None), None)
+        if impossible is not None:
+            return Refusal("There is no such time: please give one from 0:00 to 23:59.", words.strip())
+        best = max((reading.score for reading in readings), default=0.0)
+        values = {reading.value for reading in readings if reading.score == best}
+        if len(values) > 1:
+            return Refusal("Please give one time alone.", words.strip())
+        return values.pop() or _REFUSAL if values else _REFUSAL
+
+    def find(self, message: str, _definition: SlotDefinition, reference: Reference) -> Sequence[Candidate]:
+        """Finds the times that a clock shows."""
+        return [
+            Candidate(
+                value=reading.value, raw=message[reading.start : reading.end], start=reading.start, score=reading.score
+            )
+            for reading in _readings(folded(message), reference.now)
+            if reading.value is not None
+        ]
+
+
+def _readings(text: str, now: datetime) -> Iterator[_Reading]:
+    """Finds the times of a folded text, in order, none overlapping another."""
+    if not _GATE.search(text):
+        return
+    found = [_from_now(match, now) for match in _AHEAD.finditer(text)]
+    for core in _CORES:
+        for match in core.finditer(text):
+            if not any(match.start() < other.end and other.start < match.end() for other in found):
+                reading = _reading(text, match)
+                if reading is not None:
+                    found.append(reading)
+    yield from sorted(found, key=lambda reading: reading.start)
+
+
+def _from_now(match: re.Match[str], now: datetime) -> _Reading:
+    count, unit = match["count"], 60 if match["unit"].startswith("h") else 1
+    number = 0.5 if count.startswith("half") else int(count) if count.isdigit() else SMALL.get(count, 1)
+    moment = now + timedelta(minutes=number * unit)
+    return _Reading(moment.time().replace(second=0, microsecond=0), match.start(), match.end(), 1.0)
+
+
+def _reading(text: str, match: re.Match[str]) -> _Reading | None:
+    groups = match.groupdict()
+    if groups.get("named"):
+        return _Reading(_NAMED[match[0]], match.start(), match.end(), 1.0)
+    behind = _BEHIND.match(text, match.end())
+    before = _BEFORE.search(text, max(0, match.start() - 20), match.start())
+    assert behind is not None  # noqa: S101 - every part of the pattern may be absent
+    marked = any(behind.groups()) or (before is not None and before["part"] is not None)
+    score = 1.0 if marked else _BARE
+    if groups.get("minute") and groups.get("sep") != ".":
+        score = 1.0
+    elif not marked and before is None:
+        return None
+    hour, minute, second = _clock(groups)
+    half = behind["half"] or _half_named(behind["part"] or (before and before["part"]) or "", text, hour)
+    if half is None and 0 < hour < 13 and not match["hour"].startswith("0"):
+        half = "p" if hour < 8 or hour == 12 else "a"
+        score = min(score, _CONVENTIONAL)
+    if half and not 0 < hour < 13 and behind["half"]:
+        hour = 24
+    elif half:
+        hour = hour % 12 + 12 * (half == "p") if hour < 13 else hour
+    if groups.get("side") in {"to", "till", "before"}:
+        hour, minute = (hour - 1) % 24, 60 - minute
+    value = time(hour, minute, second) if hour < 24 and minute < 60 and second < 60 else None
+    return _Reading(value, match.start(), behind.end(), score)
+
+
+def _clock(groups: Mapping[str, str | None]) -> tuple[int, int, int]:
+    return _worth(groups["hour"]), _worth(groups.get("minute")), _worth(groups.get("second"))
+
+
+def _worth(words: str | None) -> int:
+    if not words:
+        return 0
+    if words.isdigit():
+        return int(words)
+    return sum(_WORD_VALUES[word] for word in re.split(r"[\s-]", words))
+
+
+def _half_named(part: str, text: str, hour: int) -> str | None:
+    """Tells am from pm by a part of the day beside the time, or else anywhere in the message."""
+    if part == "morning" or (not part and _MORNING.search(text)):
+        return "a"
+    if part or _LATER.search(text):
+        return "a" if hour == 12 and part == "night" else "p"
+    return None
