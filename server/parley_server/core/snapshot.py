@@ -5,11 +5,11 @@ A form that this server does not know, because a newer one wrote it, is refused 
 
 from collections.abc import Mapping
 from datetime import date, datetime, time
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from parley_server.core.context import ConversationContext, ConversationPhase, Frame, Json, StateChange, Turn
+from parley_server.core.context import ConversationContext, ConversationPhase, Frame, StateChange, Turn
 from parley_server.core.slots import Rejection, SlotsChange, SlotValue
 from parley_server.errors import SessionCorrupt
 
@@ -60,7 +60,7 @@ class _Context(msgspec.Struct, omit_defaults=True, kw_only=True):
     slots: dict[str, _Value]
     requested_slot: str
     attempts: int
-    metadata: dict[str, Json]
+    metadata: dict[str, Any]
     turn_count: int
     locale: str
     time_zone: str

@@ -181,11 +181,16 @@ class _Course:
         taken = yield from self._route()
         if taken:
             return
+        interrupted, moved = self.context, len(self.moves)
         while len(self.context.stack) > 1:
             self._end_sub_conversation()
         taken = yield from self._process_state("form")
-        if not taken and asked:
-            self._fall_back()
+        if not taken:
+            # The flow has no use for the message either, so the sub-conversation goes on.
+            self.context = interrupted
+            del self.moves[moved:]
+            if asked:
+                self._fall_back()
 
     def _route(self) -> Generator[Effect, "Understanding | Reaction | None", bool]:
         handler = self.assistant.router.route(self.understanding)
@@ -209,12 +214,17 @@ class _Course:
         if transition:
             yield from self._follow(transition)
             return True
-        progress = bool(self.change.filled or self.change.cleared)
-        if state.form or self.change:
-            reason = "the message changed slots" if progress else "the message gives no value that is taken"
-            self.explanation.note(kind, str(self.context.frame), reason, taken=progress)
-        self.missed = bool(self.change.rejected) and not progress
-        return bool(self.change)
+        changed = {*self.change.filled, *self.change.cleared}
+        refused = {rejection.slot for rejection in self.change.rejected}
+        if len(self.context.stack) > 1:
+            # A sub-conversation has its own form; what else a message says is for the flow that it interrupted.
+            own = set(state.form.slots) if state.form else set()
+            changed, refused = changed & own, refused & own
+        if state.form or changed:
+            reason = "the message changes slots" if changed else "the message gives no value that is taken"
+            self.explanation.note(kind, str(self.context.frame), reason, taken=bool(changed))
+        self.missed = bool(refused) and not changed
+        return bool(changed or refused)
 
     def _fall_back(self) -> None:
         self.explanation.note("fallback", "fallback", "nothing else answered the message", taken=True)
