@@ -1,7 +1,7 @@
-"""What becomes of a call whose caller goes away."""
+"""What becomes of a call whose caller goes away, with asyncio; `test_testing_channel` has the other client."""
 
 import asyncio
-from contextlib import aclosing, closing
+from contextlib import aclosing
 
 import pytest
 from support.scripted_service import Attempt, ScriptedService, serving
@@ -19,22 +19,6 @@ async def test_an_iterator_that_is_closed_gives_its_call_up(service: ScriptedSer
         async with aclosing(client.chat("hi")) as events:
             first = await anext(events)
         await service.given_up.wait()
-
-    assert isinstance(first, parley.TurnStarted)
-
-
-async def test_an_iterator_of_a_thread_that_is_closed_gives_its_call_up(service: ScriptedService) -> None:
-    service.script.append(BEGUN)
-
-    async with serving(service) as address:
-        with parley.Client(address) as client:
-
-            def begin() -> parley.Event:
-                with closing(client.chat("hi")) as events:
-                    return next(events)
-
-            first = await asyncio.to_thread(begin)
-            await service.given_up.wait()
 
     assert isinstance(first, parley.TurnStarted)
 

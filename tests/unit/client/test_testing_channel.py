@@ -78,6 +78,20 @@ def test_a_turn_that_failed_in_passing_is_sent_again(
     assert first == second
 
 
+def test_an_iterator_that_is_closed_gives_its_call_up(
+    channel: grpc_testing.Channel, client: parley.Client, thread: ThreadPoolExecutor
+) -> None:
+    events = client.chat("hi")
+    first = thread.submit(next, events)
+
+    _, _, call = channel.take_unary_stream(METHODS["Chat"])
+    call.send_response(HELLO)
+    assert isinstance(first.result(), parley.TextDelta)
+    events.close()
+
+    call.cancelled()  # Returns once the client has cancelled.
+
+
 def test_a_refusal_is_raised(channel: grpc_testing.Channel, client: parley.Client, thread: ThreadPoolExecutor) -> None:
     session = thread.submit(client.get_session, "s-1")
     status = rpc_status.to_status(refused(grpc.StatusCode.NOT_FOUND, "SESSION_NOT_FOUND"))
