@@ -17,8 +17,8 @@ _IS = "(?:s|re| is| was| are| would be| will be|ll be|d be)"
 _SEEMS = "(?: sounds?| looks?| seems?| feels?)(?: like)?"
 _VERY = "(?:very|really|so|just|quite|pretty|absolutely|all|totally|completely|perfectly|exactly|about|a)"
 _GOOD = (
-    "(?:right|correct|fine|good|great|perfect|ok|okay|cool|nice|lovely|wonderful|excellent|awesome|fantastic|ideal|true|"
-    "alright|all right|acceptable|brilliant|amazing|super|accurate|good to go|(?:good |great )?(?:idea|plan))"
+    "(?:right|correct|fine|good|great|perfect|ok|okay|cool|nice|lovely|wonderful|excellent|awesome|fantastic|ideal|"
+    "true|alright|all right|acceptable|brilliant|amazing|super|accurate|good to go|(?:good |great )?(?:idea|plan))"
 )
 _TO_ME = "(?: (?:for|with|by|to) (?:me|us)| enough| too| so far)"
 _FOR_NOW = "(?: for (?:now|today|me|the moment)| right now)"
@@ -56,11 +56,12 @@ _YES_CLAUSE = phrases(
         f"{_AM} (?:{_VERY} )?(?:{_GOOD}|happy|glad) with (?:that|this|it)",
         f"{_IT}{_IS} (?:it|the one|what i (?:want|wanted|need|meant|said|am looking for))",
         f"(?:{_IT} )?(?:works?|suits?|(?:will |ll |would )(?:do|work)|does)(?: {_GOOD}| perfectly| well)?{_TO_ME}*",
-        "i (?:do|would|am|will|can|agree|accept|approve|think so|guess so|hope so|confirm|confirm (?:it|that|this))",
+        "i (?:do|would|am|will|can|agree|accept|approve|think so|guess so|suppose so|hope so|confirm(?: it| that)?)",
         "(?:i|id|i would|we) (?:really |do )?(?:like|love|want|need) (?:it|that|this|to)(?: one)?",
         "(?:ill|i will|lets) (?:take|have|go with|do|book) (?:it|that|this)(?: one)?",
         "(?:just )?(?:do|book|confirm|send|save|submit) (?:it|that|this|so)|do so|make it so|lets go",
-        "please|so|sounds like a plan|confirm|confirmed|agreed|approved|exactly|indeed|deal|it is|got it|why not",
+        "please|(?:please )?do|sounds like a plan",
+        "confirm|confirmed|agreed|approved|exactly|indeed|deal|it is|got it|why not",
         "proceed|continue|go on|carry on",
     ]
 )
@@ -89,7 +90,8 @@ _NO_HEAD = phrases(
 
 _NO_CLAUSE = phrases(
     [
-        "not|im afraid not|i am afraid not|wrong|incorrect|false|mistaken|inaccurate|later|neither|no good|bad idea|never|not (?:that|this|it)",
+        "not|im afraid not|i am afraid not",
+        "wrong|incorrect|false|mistaken|inaccurate|later|neither|no good|bad idea|never|not (?:that|this|it)",
         f"{_IT}{_IS} (?:all|everything|enough)(?: (?:that )?i (?:need|needed|want|wanted|have|had))?{_FOR_NOW}*",
         f"{_AM} (?:all )?(?:set|done|good|fine|ok|okay|all right)",
         "(?:i|ive|i have) changed my mind|another time|some other time",
@@ -154,4 +156,4 @@ def _answer_at_head(clause: Clause) -> Answer | None:
         return None
     if _NO_HEAD.match(core) or _NO_CLAUSE.fullmatch(core):
         return Answer.NO
-    return Answer.YES if _YES_HEAD.match(core) or _YES_CLAUSE.fullmatch(core or clause.core) else None
+    return Answer.YES if _YES_HEAD.match(core) or _YES_CLAUSE.fullmatch(core or clause.words) else None

@@ -7,6 +7,21 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+
+def word_set(words: str) -> frozenset[str]:
+    """Makes a table of words out of words with spaces between them."""
+    return frozenset(words.split())
+
+
+FUNCTION_WORDS = word_set("""
+    a an the i me my mine we us our you your he she it its they them their this that these those is am are was were be
+    been being do does did doing have has had having will would shall should can could may might must to of in on at
+    for with by from as into about up down out and or but if so than then there here what which who whom when where
+    why how not no please just also too very some any all want need like id im ive ill whats lets get got let make
+    made take give go going know see tell say
+""")
+"""Words that a message has whatever it is about, without apostrophes."""
+
 _CLAUSE = re.compile(r"((?:[^.!?;,:\n\u2026\u2014]|(?<=\d)[.:,](?=\d))+)([.!?;,:\n\u2026\u2014]*)")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _APOSTROPHES = str.maketrans("", "", "'\u2019\u2018`")
@@ -53,8 +68,3 @@ def phrases(alternatives: Iterable[str]) -> re.Pattern[str]:
     whether it has one.
     """
     return re.compile(rf"(?<!\S)(?:{'|'.join(alternatives)})(?!\S)")
-
-
-def word_set(words: str) -> frozenset[str]:
-    """Makes a table of words out of words with spaces between them."""
-    return frozenset(words.split())

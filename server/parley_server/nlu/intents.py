@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from parley_server.core.understanding import IntentExamples, IntentMatch
-from parley_server.nlu.clauses import word_set
+from parley_server.nlu.clauses import FUNCTION_WORDS, word_set
 
 STRONG = 0.9
 """The score from which a match outweighs what else a message may be."""
@@ -33,13 +33,6 @@ _MOST = 3
 _WORD = re.compile(r"\d+|[^\W\d_]+")
 _APOSTROPHES = str.maketrans("", "", "'\u2019`")
 
-_FUNCTION_WORDS = word_set("""
-    a an the i me my mine we us our you your he she it its they them their this that these those is am are was were be
-    been being do does did doing have has had having will would shall should can could may might must to of in on at
-    for with by from as into about up down out and or but if so than then there here what which who whom when where
-    why how not no please just also too very some any all want need like id im ive ill whats lets get got let make
-    made take give go going know see tell say
-""")
 _VALUE_WORDS = word_set("""
     zero one two three four five six seven eight nine ten eleven twelve am pm noon midnight today tomorrow tonight
     monday tuesday wednesday thursday friday saturday sunday january february march april june july august september
@@ -120,7 +113,7 @@ def _features(words: Sequence[str]) -> dict[str, float]:
     bag: dict[str, float] = {}
     before, before_weight = "^", 0.5
     for word in words:
-        weight = _FUNCTION_WEIGHT if word in _FUNCTION_WORDS or word == "#" else 1.0
+        weight = _FUNCTION_WEIGHT if word in FUNCTION_WORDS or word == "#" else 1.0
         bag[word] = weight
         both_weak = before_weight < 1 and weight < 1
         bag[f"{before} {word}"] = _PAIR_WEIGHT / 2 if both_weak else _PAIR_WEIGHT

@@ -1,0 +1,101 @@
+"""Assignment: which of the values found in a message goes to which slot.
+
+One stretch of words serves one slot. Who gets it: the slot whose words stand near it, then the slot that was asked for,
+then one that is still empty; among slots that are even, the one of the more specific type, and then in the order of the
+values and of the slots. This module must not know how a value is found.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from parley_server.core.slots import Candidate, SlotType
+from parley_server.nlu.corrections import are_alternatives
+
+_SPECIFIC_FIRST = (
+    SlotType.EMAIL,
+    SlotType.PHONE,
+    SlotType.DATE,
+    SlotType.TIME,
+    SlotType.INTEGER,
+    SlotType.FLOAT,
+    SlotType.BOOLEAN,
+    SlotType.CHOICE,
+    SlotType.STRING,
+)
+_RANK: Mapping[SlotType, int] = {kind: place for place, kind in enumerate(_SPECIFIC_FIRST)}
+
+_ASKED = 0.5
+_EMPTY = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A value that a message may have for a slot."""
+
+    slot: str
+    place: int
+    """The slot's place among the definitions."""
+    type: SlotType
+    candidate: Candidate
+    nearness: float
+    """How near the slot's own words stand to the value, 0 to 1."""
+    asked: bool
+    empty: bool
+
+    @property
+    def weight(self) -> float:
+        """What the offer wins by."""
+        return self.candidate.score + self.nearness + _ASKED * self.asked + _EMPTY * self.empty
+
+
+def assign(offers: Iterable[Offer], message: str, *, last: bool) -> dict[str, Candidate]:
+    """Gives each slot at most one value, and each stretch of words to at most one slot.
+
+    Args:
+        offers: The values found, for all slots.
+        message: The folded message.
+        last: Whether, among a slot's even values, the last one is meant: in "not Friday, sorry, Monday" it is.
+    """
+    standing = _without_parts(_without_alternatives(list(offers), message))
+    direction = -1 if last else 1
+    standing.sort(
+        key=lambda o: (
+            -round(o.weight, 2),
+            _RANK[o.type],
+            -len(o.candidate.raw),
+            direction * o.candidate.start,
+            o.place,
+        )
+    )
+    given: dict[str, Candidate] = {}
+    for offer in standing:
+        if offer.slot not in given and not any(_overlap(offer.candidate, other) for other in given.values()):
+            given[offer.slot] = offer.candidate
+    return given
+
+
+def _without_parts(offers: Sequence[Offer]) -> list[Offer]:
+    """Leaves out what is only a part of another slot's value: the 3 of "March 3rd"."""
+    return [
+        offer
+        for offer in offers
+        if not any(
+            len(other.candidate.raw) > len(offer.candidate.raw) and _overlap(offer.candidate, other.candidate)
+            for other in offers
+            if other.slot != offer.slot and _RANK[other.type] <= _RANK[offer.type]
+        )
+    ]
+
+
+def _without_alternatives(offers: Sequence[Offer], message: str) -> list[Offer]:
+    """Leaves out values that the message leaves open: "Monday or Tuesday"."""
+    open_ended: set[int] = set()
+    for before in offers:
+        for after in offers:
+            if before.slot == after.slot and are_alternatives(message, before.candidate.end, after.candidate.start):
+                open_ended |= {before.candidate.start, after.candidate.start}
+    return [offer for offer in offers if offer.candidate.start not in open_ended]
+
+
+def _overlap(one: Candidate, other: Candidate) -> bool:
+    return one.start < other.end and other.start < one.end

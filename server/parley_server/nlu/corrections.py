@@ -1,0 +1,80 @@
+"""Corrections: whether a message takes something back, and which of its words are not meant.
+
+"No, make it Monday" corrects; in "not Friday but Monday" Friday is not meant. This module must not know slots' values.
+"""
+
+import re
+from collections.abc import Sequence
+
+from parley_server.nlu.clauses import Clause, phrases
+
+_IT = "(?:it|that|this|them)"
+
+_REVISES = phrases(
+    [
+        "i (?:meant|mean|actually|said|should have said)|actually|instead|rather",
+        "correction|oops|no wait|my (?:mistake|bad)",
+        "sorry|apologies|scratch that|wait|hold on|better|on second thought",
+        f"(?:make|making|move|moving|set|push|book|do) {_IT}",
+        "(?:change|changed|changing|switch|update|correct|fix|edit|modify|adjust|amend|replace|reschedule|alter)",
+        "(?:should|must|needs to|is supposed to|was supposed to|ought to) (?:be|have been|say|read)",
+        "(?:is|was|are|were|isnt|its|thats) (?:not |all )?(?:wrong|incorrect|right|correct|mistaken)",
+        "wrong|incorrect|mistake|mistaken|changed my mind|change of plans|different|another",
+        "not .+ but .+",
+    ]
+)
+_TAKES_BACK = phrases(
+    [
+        "i (?:meant|mean|should have said)|correction|no wait|scratch that|my (?:mistake|bad)|not .+ but .+",
+        "(?:no )?(?:sorry )?i (?:actually )?(?:meant|mean)",
+    ]
+)
+_FINE = "(?:(?:is|are|would be|will be|seems|s) )?(?:fine|ok|okay|good|great|alright|works?|will do|would do|goes)"
+_INDIFFERENT = phrases(
+    [
+        f"(?:any|whatever|whichever|either)(?: \\w+){{0,2}}(?: {_FINE}(?: (?:for|with|by) me)?)?",
+        f"(?:anything|anyone|anywhere|anytime|whoever|whenever|wherever|both)(?: {_FINE}(?: (?:for|with|by) me)?)?",
+        "(?:any|whatever|whichever)(?: ?\\w+)?(?: that)? you (?:like|want|prefer|think|have|choose)",
+        "(?:it |that |i |i really |really )?(?:doesnt|does not|dont|do not)(?: really)? (?:matter|care|mind)(?: .*)?",
+        "(?:(?:i|ive|i have|have)(?: got)? )?no (?:particular |specific |special |strong )?preferences?(?: .*)?",
+        "(?:its |thats )?(?:all )?up to you|you (?:choose|decide|pick)|surprise me|dont care|no matter",
+        "(?:i am|im) (?:open|flexible|easy|fine with any\\w*|ok with any\\w*)(?: .*)?",
+    ]
+)
+_YES_BUT = phrases(["but|except|only|though|although|however"])
+
+_NOT_MEANT = re.compile(
+    r"\b(?:not|isn't|isnt|instead\s+of|rather\s+than|other\s+than|except|don't\s+want|no\s+longer|anything\s+but)\s+"
+    r"(?:(?:on|at|for|in|by|to|from|with|the|a|an)\s+){0,2}$"
+)
+_ALTERNATIVE = re.compile(r"\s*,?\s*\bor\b\s*(?:maybe\s+|perhaps\s+|on\s+|at\s+|the\s+|in\s+)?")
+
+
+def revises(clauses: Sequence[Clause]) -> bool:
+    """Whether a message has words that change what was said before: "actually", "make it", "is wrong"."""
+    return any(_REVISES.search(clause.words) for clause in clauses)
+
+
+def takes_back(clauses: Sequence[Clause]) -> bool:
+    """Whether a message says outright that something before was not meant: "I meant", "not Friday but Monday"."""
+    return any(_TAKES_BACK.search(clause.words) for clause in clauses)
+
+
+def is_indifferent(clauses: Sequence[Clause]) -> bool:
+    """Whether a message leaves to the assistant what it was asked: "any", "it doesn't matter"."""
+    return any(_INDIFFERENT.fullmatch(clause.core) for clause in clauses)
+
+
+def yes_but(clauses: Sequence[Clause]) -> bool:
+    """Whether a message restricts what it agrees to."""
+    return any(_YES_BUT.search(clause.words) for clause in clauses)
+
+
+def is_denied(message: str, start: int) -> bool:
+    """Whether the words at a place of a folded message are denied: "Friday" in "not on Friday"."""
+    return _NOT_MEANT.search(message, max(0, start - 30), start) is not None
+
+
+def are_alternatives(message: str, end: int, start: int) -> bool:
+    """Whether "or", and nothing else, stands between two places of a folded message."""
+    return _ALTERNATIVE.fullmatch(message, end, start) is not None

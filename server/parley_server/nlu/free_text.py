@@ -1,0 +1,171 @@
+"""Free text: the words of a message that are the value of a string slot.
+
+What a string slot is about is told by the words of its name, else of its description. A place or the name of a person
+or thing is looked for in capitals, behind words that go with it ("to Paris", "by Queen"); a slot named after a time or
+a date takes the words of one as they stand. Any slot takes what follows its own name: "the reason is a toothache". Other
+text is taken only where it was asked for.
+
+This module must not know what else a message says.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from enum import Enum
+
+from parley_server.core.slots import Candidate, SlotDefinition, SlotType
+from parley_server.nlu.clauses import FUNCTION_WORDS, word_set
+from parley_server.nlu.values import READERS
+from parley_server.nlu.values.protocol import Reference, Refusal
+from parley_server.nlu.values.words import WORD, folded
+
+
+class About(Enum):
+    """What a string slot is about."""
+
+    PLACE = "place"
+    NAME = "name"
+    TYPED = "typed"
+    ANY = "any"
+
+
+_PLACE = word_set("""
+    city place location area town address destination origin airport station region country state street where
+""")
+_NAME = word_set("""
+    name title artist album song track director directed movie film event restaurant hotel doctor dentist therapist
+    stylist salon person recipient performer band starring actor cast author book team property attraction company brand
+""")
+_TYPED = {"time": SlotType.TIME, "hour": SlotType.TIME, "date": SlotType.DATE, "day": SlotType.DATE}
+
+_CAPITALIZED = r"[A-Z][\w'\u2019&.-]*"
+_CAPITALS = re.compile(
+    rf"(?<![\w'])(?:\d+\s+)?{_CAPITALIZED}"
+    rf"(?:(?:,?\s+|\s+(?:of|the|de|del|la|and|at|on|in|for|&|vs\.?)\s+)(?:{_CAPITALIZED}|#?\d+\b))*"
+)
+_NO_NAME = word_set("""
+    i hi hello hey please yes no ok okay sure thanks thank find book show play search look change actually sorry let lets
+    make get tell give reserve schedule perfect great good check
+    monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
+    september october november december am pm
+""")
+_PLACE_LEAD = re.compile(
+    r"\b(?:in|to|at|near|around|from|into|for|visit|visiting|leaving|towards?|about|of|via|through)\s+(?:the\s+)?$"
+)
+_LEADS = {
+    About.PLACE: re.compile(
+        r".*\b(?:in|to|at|near|around|from|into|visit|is|be)\s+(?:the\s+)?", re.IGNORECASE | re.DOTALL
+    ),
+    About.NAME: re.compile(r".*\b(?:by|called|named|is|to|with|see|watch|like)\s+", re.IGNORECASE | re.DOTALL),
+}
+_NO_LEAD = re.compile(r"")
+_SENTENCE_START = re.compile(r"(?:^|[.!?]\s)\s*$")
+_OUTER = " \t\r\n.,;:!?\"'`\u201c\u201d\u2018\u2019-"
+
+_SURE, _LIKELY, _FAINT = 0.6, 0.3, 0.15
+_SHORT = 3
+"""Up to how many words an answer that is a name has."""
+_TELLING = 2
+"""From how many words on, besides other slots' values, a message is free text that has such values in it."""
+
+
+class FreeText:
+    """Finds the value of one string slot."""
+
+    def __init__(self, definition: SlotDefinition) -> None:
+        """Takes the slot's definition."""
+        self._definition = definition
+        words = WORD.findall(folded(definition.label))
+        self._typed = READERS[_TYPED[words[-1]]] if words and words[-1] in _TYPED else None
+        self._about = About.TYPED if self._typed else _about(definition)
+        self._lead = _LEADS.get(self._about, _NO_LEAD)
+        label = r"\s+".join(re.escape(word) for word in words) or r"(?!)"
+        self._labelled = re.compile(
+            rf"\b{label}(?:\s*[:=]|\s+(?:is|are|will\s+be|should\s+be|to))\s+([^,.;!?]+)", re.IGNORECASE
+        )
+
+    def find(self, message: str, reference: Reference) -> Iterator[Candidate]:
+        """Finds what may be the value, asked for or not; the score says how sure it is."""
+        if self._typed:
+            for candidate in self._typed.find(message, self._definition, reference):
+                yield replace(candidate, value=candidate.raw)
+            return
+        labelled = self._labelled.search(message)
+        if labelled:
+            yield from _candidate(message, labelled.start(1), labelled.end(1), 1.0)
+        elif self._about is not About.ANY:
+            yield from self._names(message)
+
+    def whole(self, message: str, taken: Sequence[Candidate], reference: Reference) -> Candidate | None:
+        """Takes a message as the value that was asked for, though nothing in it looks like one.
+
+        None if other slots' values are all that it says.
+        """
+        start, end = _longest_rest(message, taken)
+        said = [word for word in WORD.findall(message[start:end]) if not _is_common(word)]
+        if taken and (len(said) < _TELLING if self._about is About.ANY else not 1 <= len(said) <= _SHORT):
+            return None
+        if self._about is About.ANY:
+            start, end = 0, len(message)
+        elif len(WORD.findall(message)) > _SHORT and (lead := self._lead.match(message, start, end)):
+            start = lead.end()
+        raw = message[start:end].strip()
+        value = READERS[SlotType.STRING].parse(raw, self._definition, reference)
+        if isinstance(value, Refusal):
+            return None
+        return Candidate(value=value, raw=raw, start=message.index(raw, start))
+
+    def _names(self, message: str) -> Iterator[Candidate]:
+        for match in _CAPITALS.finditer(message):
+            start = _without_common_words(message, match.start(), match.end())
+            if start == match.end():
+                continue
+            if self._about is About.PLACE and _PLACE_LEAD.search(message, max(0, start - 16), start):
+                score = _SURE
+            elif " " not in match[0] and _SENTENCE_START.search(message, 0, start):
+                score = _FAINT
+            else:
+                score = _LIKELY
+            yield from _candidate(message, start, match.end(), score)
+
+
+def _about(definition: SlotDefinition) -> About:
+    for text in (definition.label, definition.description):
+        words = WORD.findall(folded(text))
+        if not _PLACE.isdisjoint(words):
+            return About.PLACE
+        if not _NAME.isdisjoint(words):
+            return About.NAME
+    return About.ANY
+
+
+def _longest_rest(message: str, taken: Sequence[Candidate]) -> tuple[int, int]:
+    best, at = (0, 0), 0
+    for start, end in [*sorted((value.start, value.end) for value in taken), (len(message), len(message))]:
+        best = max(best, (at, start), key=lambda part: part[1] - part[0])
+        at = max(at, end)
+    return best
+
+
+def _candidate(message: str, start: int, end: int, score: float) -> Iterator[Candidate]:
+    text = message[start:end]
+    start += len(text) - len(text.lstrip(_OUTER))
+    raw = text.strip(_OUTER)
+    if raw:
+        yield Candidate(value=raw, raw=raw, start=start, score=score)
+
+
+def _without_common_words(message: str, start: int, end: int) -> int:
+    while start < end:
+        word = WORD.match(message, start)
+        if word is None or not _is_common(word[0]):
+            return start
+        start = word.end()
+        while start < end and not message[start].isalnum():
+            start += 1
+    return end
+
+
+def _is_common(word: str) -> bool:
+    plain = folded(word).replace("'", "")
+    return plain in FUNCTION_WORDS or plain in _NO_NAME

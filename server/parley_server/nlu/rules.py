@@ -1,0 +1,140 @@
+"""The understanding that is built in: rules and word tables, offline and deterministic.
+
+It is made for English. One call reads slots, intents, yes or no, commands and corrections together, each in the light
+of the others: words that are a slot's value are no command, and a clear intent is none either.
+
+This module must not know the conversation beyond its `Situation`.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
+
+from parley_server.core.slots import Candidate, SlotType
+from parley_server.core.understanding import Answer, Command, IntentMatch, Situation, Understanding
+from parley_server.nlu.answers import answer_of
+from parley_server.nlu.clauses import clauses_of
+from parley_server.nlu.commands import Reach, command_of
+from parley_server.nlu.corrections import is_indifferent, revises, takes_back, yes_but
+from parley_server.nlu.finding import SlotFinder
+from parley_server.nlu.intents import STRONG, IntentClassifier
+
+_KNOWN = 64
+"""How many sets of slots, and of intents, are kept ready; an assistant has one of each."""
+
+_HEAD = re.compile(r"\w[^,.;:!?\n]*")
+
+
+class RulesUnderstander:
+    """Understands by rules. Keeps nothing of a conversation, so one serves all."""
+
+    def __init__(self) -> None:
+        self._finder = lru_cache(maxsize=_KNOWN)(SlotFinder)
+        self._classifier = lru_cache(maxsize=_KNOWN)(IntentClassifier)
+
+    def prepare(self, situation: Situation) -> None:
+        """Learns a situation's slots and intents now, so that no message waits for it."""
+        self._finder(tuple(situation.slots.values()))
+        self._classifier(situation.intents)
+
+    async def understand(self, message: str, situation: Situation) -> Understanding:
+        """Says what the message says. Never raises for anything a user may write."""
+        finder = self._finder(tuple(situation.slots.values()))
+        intents = self._classifier(situation.intents).match(message)
+        return _Reading(message, situation, finder, intents).understanding()
+
+
+class _Reading:
+    """One message being read."""
+
+    def __init__(
+        self, message: str, situation: Situation, finder: SlotFinder, intents: tuple[IntentMatch, ...]
+    ) -> None:
+        self.message = message
+        self.situation = situation
+        self.finder = finder
+        self.intents = intents
+        self.clauses = clauses_of(message)
+        self.answer = answer_of(self.clauses, asked=situation.confirming)
+
+    def understanding(self) -> Understanding:
+        findings = self.finder.find(self.message, self.clauses, self.situation)
+        command = None if findings.slots else self._command()
+        slots = findings.slots if command or findings.rejected else self._with_reply(findings.slots)
+        mentioned = self.finder.words.mentioned(self.clauses) - slots.keys()
+        correction = self._corrects(slots, mentioned)
+        return Understanding(
+            message=self.message,
+            slots=slots,
+            rejected=findings.rejected,
+            mentioned=mentioned,
+            intents=self.intents,
+            answer=self._settled(slots, correction=correction),
+            command=command,
+            correction=correction,
+        )
+
+    def _command(self) -> Command | None:
+        found = command_of(self.clauses)
+        if found is None or self.answer is Answer.YES:
+            return None
+        command, reach = found
+        # One word shared with an intent's examples makes a bare "cancel" look like it: it must be one.
+        needed = STRONG if reach is Reach.NOUN else 1.0
+        return None if self._score >= needed else command
+
+    @property
+    def _score(self) -> float:
+        return self.intents[0].score if self.intents else 0.0
+
+    def _with_reply(self, slots: Mapping[str, Candidate]) -> Mapping[str, Candidate]:
+        """Adds what the message as a whole says for the slot that was asked for, if nothing was found for it."""
+        asked = self.situation.slots.get(self.situation.requested)
+        reply = None
+        if asked is None or asked.name in slots:
+            return slots
+        if asked.type is SlotType.BOOLEAN:
+            reply = self._yes_or_no(slots.values())
+        elif asked.type is SlotType.STRING and self._may_be_text():
+            reply = self.finder.whole(asked.name, self.message, tuple(slots.values()), self.situation)
+        if reply is None:
+            return slots
+        apart = {name: c for name, c in slots.items() if c.end <= reply.start or reply.end <= c.start}
+        return {**apart, asked.name: reply}
+
+    def _yes_or_no(self, taken: Iterable[Candidate]) -> Candidate | None:
+        head = _HEAD.search(self.message)
+        if self.answer is None or head is None:
+            return None
+        end = min((c.start for c in taken if c.start > head.start()), default=head.end())
+        raw = self.message[head.start() : min(end, head.end())].rstrip()
+        if not raw or any(c.start <= head.start() < c.end for c in taken):
+            return None
+        return Candidate(value=self.answer is Answer.YES, raw=raw, start=head.start())
+
+    def _may_be_text(self) -> bool:
+        """Whether the message can be free text: no question, no yes or no, no wish to leave it open, no clear intent."""
+        return not (
+            self._score >= STRONG
+            or answer_of(self.clauses, asked=False)
+            or is_indifferent(self.clauses)
+            or any(clause.is_question for clause in self.clauses)
+        )
+
+    def _corrects(self, slots: Mapping[str, Candidate], mentioned: Collection[str]) -> bool:
+        situation = self.situation
+        changed = any(n in situation.filled and situation.filled[n] != c.value for n, c in slots.items())
+        revising = revises(self.clauses)
+        if mentioned and revising:
+            return True
+        if self.answer is Answer.YES and not yes_but(self.clauses):
+            return changed and revising
+        if changed:
+            return revising or situation.confirming or self.answer is Answer.NO
+        return bool(slots) and (takes_back(self.clauses) or (revising and self.answer is Answer.NO))
+
+    def _settled(self, slots: Mapping[str, Candidate], *, correction: bool) -> Answer | None:
+        """The answer in the light of the rest: what corrects what is to be confirmed does not confirm it."""
+        if not self.situation.confirming or not correction or self.situation.requested in slots:
+            return self.answer
+        return Answer.NO
