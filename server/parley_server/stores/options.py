@@ -11,6 +11,9 @@ from typing import TypeAlias
 Clock: TypeAlias = Callable[[], datetime]
 """Tells the time: aware, UTC."""
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
 
 def utc_now() -> datetime:
     """The real time."""
@@ -26,6 +29,6 @@ class StoreOptions:
     shared: bool = False
     """Whether several processes are going to use the backing; a store that can not serve them refuses to open."""
     lease: timedelta = timedelta(seconds=15)
-    """How long a holder that stopped keeps its session from others; held leases are renewed three times as often."""
+    """How long a holder that hangs keeps its session from others; held leases are renewed three times as often."""
     timeout: timedelta = timedelta(seconds=2)
     """How long one step of the store may take before it counts as unavailable."""

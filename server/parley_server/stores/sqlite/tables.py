@@ -1,0 +1,377 @@
+"""What the database of an SQLite store looks like, and every statement on it.
+
+Everything here blocks, and belongs in the store's thread. This module must not know threads, leases or asyncio.
+"""
+
+import contextlib
+import os
+import random
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import apsw
+
+from parley_server.errors import InvalidSettings, TurnConflict
+from parley_server.stores.options import EPOCH, MICROSECOND
+from parley_server.stores.protocol import StoredSession, TurnRecord
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x7061726C
+"""Marks the file as parley's: "parl"."""
+
+# `id` is never used twice: it is the incarnation of the session. `key` is SessionKey.digest.
+_SCHEMA = f"""
+CREATE TABLE secret (value BLOB NOT NULL) STRICT;
+CREATE TABLE sessions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key BLOB NOT NULL UNIQUE,
+    version INTEGER NOT NULL,
+    expires_at INTEGER,
+    checksum INTEGER NOT NULL,
+    snapshot BLOB NOT NULL
+) STRICT;
+CREATE INDEX sessions_by_expiry ON sessions (expires_at) WHERE expires_at IS NOT NULL;
+CREATE TABLE turns (
+    session INTEGER NOT NULL,
+    turn INTEGER NOT NULL,
+    request_id TEXT NOT NULL,
+    checksum INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    UNIQUE (session, turn)
+) STRICT;
+CREATE UNIQUE INDEX turns_by_request ON turns (session, request_id) WHERE request_id <> '';
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+
+_SESSION = "SELECT id, version, expires_at, checksum, snapshot FROM sessions WHERE key = ?"
+_TURNS = (
+    "SELECT turn, request_id, checksum, data FROM turns WHERE session = ?1 AND turn > ?2 AND turn <= ?3 ORDER BY turn"
+)
+_REPEAT = "SELECT turn, request_id, checksum, data FROM turns WHERE session = ? AND request_id = ? AND request_id <> ''"
+_ADD_TURN = (
+    "INSERT INTO turns (session, turn, request_id, checksum, data) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_ADD_SESSION = "INSERT INTO sessions (key, version, expires_at, checksum, snapshot) VALUES (?, ?, ?, ?, ?)"
+_MOVE_SESSION = """
+UPDATE sessions SET version = ?3, expires_at = ?4, checksum = ?5, snapshot = ?6
+WHERE id = ?1 AND version = ?2 AND (expires_at IS NULL OR expires_at > ?7)
+"""
+
+# A large write-ahead log costs room and some start-up time after a crash, and saves writing busy pages again and again.
+_CHECKPOINT_PAGES = 4000
+_SWEEP_SESSIONS = 64
+_SWEEP_TURNS = 256
+
+
+class Unreadable(Exception):
+    """What is stored of a session is damaged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A session as it was opened."""
+
+    incarnation: int
+    """The row that it is in; 0 if it is new."""
+    stored: StoredSession | None = None
+    recent: tuple[TurnRecord, ...] = ()
+    repeat: TurnRecord | None = None
+
+    @property
+    def version(self) -> int:
+        """The number of its turns."""
+        return 0 if self.stored is None else self.stored.version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTurn:
+    """A turn that is to be committed."""
+
+    snapshot: bytes
+    request_id: str
+    data: bytes
+    expires_in: timedelta | None
+
+    def expires_at(self, now: datetime) -> int | None:
+        """When the session expires with this turn, in microseconds since 1970."""
+        return None if self.expires_in is None else _since_epoch(now + self.expires_in)
+
+
+class SessionTables:
+    """A connection to the database."""
+
+    def __init__(self, path: Path, *, create: bool, timeout: timedelta) -> None:
+        """Opens the database, and makes the tables if it is a new one.
+
+        Raises:
+            InvalidSettings: It is not parley's, is newer than this server, or can not keep what it promises.
+            apsw.Error: It can not be opened.
+            OSError: It can not be made.
+        """
+        if create:
+            _make_private(path)
+        self._connection = apsw.Connection(str(path), apsw.SQLITE_OPEN_READWRITE)
+        try:
+            self._connection.transaction_mode = "IMMEDIATE"
+            self._connection.set_busy_handler(_patience(timeout))
+            self._prepare(path)
+        except BaseException:
+            self._connection.close()
+            raise
+        status = path.stat()
+        self._identity = (status.st_dev, status.st_ino)
+        self._path = path
+
+    def moved(self) -> bool:
+        """Says whether the file that was opened is no longer the one in its place."""
+        try:
+            status = self._path.stat()
+        except OSError:
+            return True
+        return (status.st_dev, status.st_ino) != self._identity
+
+    def close(self) -> None:
+        """Closes the connection; a transaction that was not finished is undone."""
+        self._connection.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Lets all reads inside it see one state of the database."""
+        self._connection.execute("BEGIN DEFERRED")
+        try:
+            yield
+        finally:
+            self.rollback()
+
+    def begin(self) -> None:
+        """Begins to write; waits for another process that is writing."""
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Makes what was written since `begin` durable."""
+        self._connection.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Undoes what was written since `begin`, if anything was."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def secret(self) -> bytes:
+        """The random bytes that were made with the database."""
+        value: bytes = self._connection.execute("SELECT value FROM secret").get
+        return value
+
+    def load(self, digest: bytes, now: datetime, *, request_id: str = "", recent: int = 0) -> Loaded:
+        """Loads a session; an expired one is as none.
+
+        Raises:
+            Unreadable: It is damaged.
+        """
+        row = self._connection.execute(_SESSION, (digest,)).fetchone()
+        if row is None:
+            return Loaded(incarnation=0)
+        incarnation, version, expires_at, checksum, snapshot = row
+        if expires_at is not None and expires_at <= _since_epoch(now):
+            return Loaded(incarnation=0)
+        if checksum != _session_checksum(digest, version, expires_at, snapshot):
+            raise Unreadable("the checksum of its snapshot is wrong")
+        return Loaded(
+            incarnation=incarnation,
+            stored=StoredSession(snapshot, version, None if expires_at is None else EPOCH + expires_at * MICROSECOND),
+            recent=tuple(self._turns(incarnation, max(version - recent, 0), version)) if recent else (),
+            repeat=self._repeat(incarnation, request_id) if request_id else None,
+        )
+
+    def page(self, digest: bytes, now: datetime, *, after: int, page_bytes: int) -> tuple[TurnRecord, ...]:
+        """Loads the records after a turn, until there are `page_bytes` of them.
+
+        Raises:
+            Unreadable: One of them is damaged or missing.
+        """
+        session = self.load(digest, now)
+        page: list[TurnRecord] = []
+        room = page_bytes
+        for record in self._turns(session.incarnation, max(after, 0), session.version):
+            room -= len(record.data)
+            if room < 0 and page:
+                break
+            page.append(record)
+        return tuple(page)
+
+    def standings(self, digests: Sequence[bytes], now: datetime) -> list[tuple[int, int]]:
+        """Tells the incarnation and version of each session, (0, 0) where there is none."""
+        query = "SELECT id, version FROM sessions WHERE key = ? AND (expires_at IS NULL OR expires_at > ?)"
+        moment = _since_epoch(now)
+        return [self._connection.execute(query, (digest, moment)).fetchone() or (0, 0) for digest in digests]
+
+    def append(self, digest: bytes, opened: Loaded, new: NewTurn, now: datetime, *, held: bool) -> TurnRecord:
+        """Appends a turn to the session that was opened, if its lease is `held`.
+
+        Returns:
+            The turn that now has the request_id: the new one, or the one that had it already.
+
+        Raises:
+            TurnConflict: The session moved on, or its lease is lost.
+        """
+        record = TurnRecord(opened.version + 1, new.request_id, new.data)
+        if held and (
+            self._append(digest, opened, new, record, now)
+            if opened.incarnation
+            else self._create(digest, new, record, now)
+        ):
+            return record
+        repeat = self.load(digest, now, request_id=new.request_id).repeat
+        if repeat is None:
+            raise TurnConflict
+        return repeat
+
+    def delete(self, digest: bytes, opened: Loaded, now: datetime, *, held: bool) -> None:
+        """Removes the session that was opened, if its lease is `held`.
+
+        Raises:
+            TurnConflict: The session moved on, or its lease is lost.
+        """
+        found = self.standings([digest], now)
+        if not held or found != [(opened.incarnation, opened.version)]:
+            raise TurnConflict
+        self._remove(opened.incarnation)
+
+    def sweep(self, now: datetime) -> tuple[int, bool]:
+        """Removes some expired sessions, and tells how many, and whether more may be left."""
+        query = "SELECT id, version FROM sessions WHERE expires_at <= ? ORDER BY expires_at LIMIT ?"
+        expired: list[Any] = self._connection.execute(query, (_since_epoch(now), _SWEEP_SESSIONS)).fetchall()
+        removed = turns = 0
+        for incarnation, version in expired:
+            if turns and turns + version > _SWEEP_TURNS:
+                break
+            self._remove(incarnation)
+            removed += 1
+            turns += version
+        return removed, removed < len(expired) or len(expired) == _SWEEP_SESSIONS
+
+    def _append(self, digest: bytes, opened: Loaded, new: NewTurn, record: TurnRecord, now: datetime) -> bool:
+        if not self._add_turn(opened.incarnation, record):
+            return False
+        expires_at = new.expires_at(now)
+        checksum = _session_checksum(digest, record.turn, expires_at, new.snapshot)
+        self._connection.execute(
+            _MOVE_SESSION,
+            (opened.incarnation, opened.version, record.turn, expires_at, checksum, new.snapshot, _since_epoch(now)),
+        )
+        if self._connection.changes() == 1:
+            return True
+        self._connection.execute("DELETE FROM turns WHERE session = ? AND turn = ?", (opened.incarnation, record.turn))
+        return False
+
+    def _create(self, digest: bytes, new: NewTurn, record: TurnRecord, now: datetime) -> bool:
+        row = self._connection.execute("SELECT id, expires_at FROM sessions WHERE key = ?", (digest,)).fetchone()
+        if row is not None:
+            incarnation, ended = row
+            if ended is None or ended > _since_epoch(now):
+                return False
+            self._remove(incarnation)
+        expires_at = new.expires_at(now)
+        checksum = _session_checksum(digest, record.turn, expires_at, new.snapshot)
+        self._connection.execute(_ADD_SESSION, (digest, record.turn, expires_at, checksum, new.snapshot))
+        return self._add_turn(self._connection.last_insert_rowid(), record)
+
+    def _add_turn(self, incarnation: int, record: TurnRecord) -> bool:
+        checksum = _turn_checksum(incarnation, record.turn, record.request_id, record.data)
+        self._connection.execute(_ADD_TURN, (incarnation, record.turn, record.request_id, checksum, record.data))
+        return self._connection.changes() == 1
+
+    def _remove(self, incarnation: int) -> None:
+        self._connection.execute("DELETE FROM turns WHERE session = ?", (incarnation,))
+        self._connection.execute("DELETE FROM sessions WHERE id = ?", (incarnation,))
+
+    def _turns(self, incarnation: int, after: int, last: int) -> Iterator[TurnRecord]:
+        expected = after
+        for row in self._connection.execute(_TURNS, (incarnation, after, last)):
+            expected += 1
+            if row[0] != expected:
+                break
+            yield _turn(incarnation, row)
+        if expected < last:
+            raise Unreadable(f"turn {expected + 1} is missing")
+
+    def _repeat(self, incarnation: int, request_id: str) -> TurnRecord | None:
+        row = self._connection.execute(_REPEAT, (incarnation, request_id)).fetchone()
+        return None if row is None else _turn(incarnation, row)
+
+    def _prepare(self, path: Path) -> None:
+        connection = self._connection
+        if connection.pragma("journal_mode", "wal") != "wal":
+            raise InvalidSettings(f"{path}: its file system can not hold a database with a write-ahead log")
+        # FULL is what lets a committed turn outlive a loss of power; builds differ in the default.
+        connection.pragma("synchronous", "full")
+        connection.pragma("fullfsync", 1)
+        if connection.pragma("synchronous") != 2:
+            raise InvalidSettings(f"{path}: this SQLite does not wait for the disk")
+        connection.wal_autocheckpoint(_CHECKPOINT_PAGES)
+        with connection:
+            self._make_tables(path)
+
+    def _make_tables(self, path: Path) -> None:
+        connection = self._connection
+        tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
+        if tables == 0:
+            connection.execute(_SCHEMA)
+            connection.execute("INSERT INTO secret VALUES (?)", (secrets.token_bytes(32),))
+        elif connection.pragma("application_id") != APPLICATION_ID:
+            raise InvalidSettings(f"{path}: this is the database of another program")
+        elif connection.pragma("user_version") != SCHEMA_VERSION:
+            raise InvalidSettings(
+                f"{path}: written by another version of parley (format {connection.pragma('user_version')}; "
+                f"this one reads {SCHEMA_VERSION})"
+            )
+
+
+def _patience(timeout: timedelta) -> Callable[[int], bool]:
+    """Makes what waits for another process that is writing.
+
+    SQLite's own waits grow up to 100 ms, so that who has waited the longest is the last to look. These stay short, and
+    differ, so that processes do not look in step.
+    """
+    began = 0.0
+
+    def wait(tries: int) -> bool:
+        nonlocal began
+        if tries == 0:
+            began = time.monotonic()
+        time.sleep(random.uniform(0.0005, 0.005))  # noqa: S311 (jitter is no secret)
+        return time.monotonic() - began < timeout.total_seconds()
+
+    return wait
+
+
+def _make_private(path: Path) -> None:
+    """Makes the file, for its owner alone, if it is not there: SQLite itself would let everybody read it."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+
+def _since_epoch(moment: datetime) -> int:
+    return (moment - EPOCH) // MICROSECOND
+
+
+def _session_checksum(digest: bytes, version: int, expires_at: int | None, snapshot: bytes) -> int:
+    return crc32(snapshot, crc32(b"%b %d %d" % (digest, version, expires_at or 0)))
+
+
+def _turn_checksum(incarnation: int, turn: int, request_id: str, data: bytes) -> int:
+    return crc32(data, crc32(b"%d %d %b" % (incarnation, turn, request_id.encode())))
+
+
+def _turn(incarnation: int, row: tuple[int, str, int, bytes]) -> TurnRecord:
+    turn, request_id, checksum, data = row
+    if checksum != _turn_checksum(incarnation, turn, request_id, data):
+        raise Unreadable(f"the checksum of turn {turn} is wrong")
+    return TurnRecord(turn, request_id, data)
