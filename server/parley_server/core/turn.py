@@ -223,7 +223,7 @@ class _Course:
         if state.form or changed:
             reason = "the message changes slots" if changed else "the message gives no value that is taken"
             self.explanation.note(kind, str(self.context.frame), reason, taken=bool(changed))
-        self.missed = bool(refused) and not changed
+        self.missed = self.context.requested_slot in refused and not changed
         return bool(changed or refused)
 
     def _fall_back(self) -> None:
@@ -350,7 +350,9 @@ class _Course:
         return not self._state.final and any(frame.flow == flow for frame in self.context.stack)
 
     def _is_answer(self) -> bool:
-        """Whether the message is, for the most part, the value that was asked for."""
+        """Whether the message is, for the most part, the value that was asked for, or takes one back."""
+        if self.change.cleared:
+            return True
         candidate = self.understanding.slots.get(self.context.requested_slot)
         return candidate is not None and 2 * len(candidate.raw) >= len(self.understanding.message.strip())
 

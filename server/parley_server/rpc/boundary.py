@@ -23,7 +23,7 @@ _OWN_METHODS = "/parley.v1."
 
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+_Handler: TypeAlias = grpc.RpcMethodHandler  # type: ignore[type-arg]  # it is generic in the stubs alone
 
 
 class Boundary(grpc.aio.ServerInterceptor):
