@@ -31,7 +31,9 @@ async def channel(server: Running) -> AsyncIterator[grpc.aio.Channel]:
 
 async def chat(channel: grpc.aio.Channel, request: bytes | wire.ChatRequest) -> list[wire.ChatEvent]:
     """Sends a turn as bytes, as a caller in any language might."""
-    call = channel.unary_stream("/parley.v1.ConversationService/Chat", None, wire.ChatResponse.FromString)
+    call: grpc.aio.UnaryStreamMultiCallable[bytes, wire.ChatResponse] = channel.unary_stream(
+        "/parley.v1.ConversationService/Chat", None, wire.ChatResponse.FromString
+    )
     data = request if isinstance(request, bytes) else request.SerializeToString()
     return [event async for response in call(data) for event in response.events]
 

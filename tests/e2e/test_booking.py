@@ -33,6 +33,7 @@ async def confirming(talk: Talk) -> Talk:
 
 
 async def test_step_by_step(talk: Talk) -> None:
+    session: parley.Session
     steps = [
         ("hi", "service", Phase.INFORMATION_GATHERING),
         ("a consultation please", "date", Phase.INFORMATION_GATHERING),
@@ -43,9 +44,8 @@ async def test_step_by_step(talk: Talk) -> None:
         ("yes", "", Phase.COMPLETION),
     ]
     for turn, (message, requested, phase) in enumerate(steps, start=1):
-        reply = await talk.say(message)
+        session = (await talk.say(message)).session
 
-        session = reply.session
         assert (session.turn_count, session.requested_slot, session.phase) == (turn, requested, phase)
     assert session.slots == {
         "service": "consultation",
@@ -134,9 +134,7 @@ async def test_help_at_the_confirmation_returns_to_it(confirming: Talk) -> None:
     ("slot", "good", "bad"),
     [("email", "Ada", "ada@@example.org"), ("email", "Ada", "ada at home"), ("date", "support", "yesterday")],
 )
-async def test_a_bad_value_is_refused_with_a_reason_and_asked_again(
-    talk: Talk, slot: str, good: str, bad: str
-) -> None:
+async def test_a_bad_value_is_refused_with_a_reason_and_asked_again(talk: Talk, slot: str, good: str, bad: str) -> None:
     if slot == "email":
         await talk.say("support tomorrow at 3pm")
     before = (await talk.say(good)).session
@@ -161,9 +159,7 @@ async def test_a_question_to_the_side_is_answered_and_the_pending_slot_asked_aga
     assert reply.session.slots == {"service": "consultation"}
 
 
-async def test_ending_a_session_gives_its_transcript_and_leaves_nothing(
-    client: parley.AsyncClient, talk: Talk
-) -> None:
+async def test_ending_a_session_gives_its_transcript_and_leaves_nothing(client: parley.AsyncClient, talk: Talk) -> None:
     messages = ["hi", "sales", "next Tuesday"]
     replies = [(await talk.say(message)).reply for message in messages]
 

@@ -325,8 +325,12 @@ class _Course:
             self.context = replace(self.context, requested_slot=requested, attempts=attempts)
 
     def _say(self, text: Text) -> None:
-        if text:
+        if not text:
+            return
+        try:
             self.said.append(render(text, self._scope.names()))
+        except Exception as error:  # A template is an author's code, and may raise anything.
+            raise AssistantFailed("a template could not be written out", state=str(self.context.frame)) from error
 
     # Where the conversation stands.
 
