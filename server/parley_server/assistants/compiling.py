@@ -42,6 +42,9 @@ from parley_server.core.texts import Text
 Path = tuple[str | int, ...]
 """Where something stands in a definition: keys and indices from the root."""
 
+_RECENT_TURNS = 10
+"""How many of the last turns an author's code is shown."""
+
 _T = TypeVar("_T")
 
 
@@ -52,6 +55,7 @@ class Compilation:
         """Takes a definition whose keys and types are right."""
         self.model = model
         self.defects: list[tuple[Path, str]] = []
+        self._has_code = False
         self._expressions = Expressions({name: slot.type for name, slot in model.slots.items()})
         self._filler = SlotFiller(self._slot(name, slot) for name, slot in model.slots.items())
 
@@ -73,6 +77,7 @@ class Compilation:
             initial_flow=next(iter(model.flows)),
             sub_conversations=self._sub_conversations(),
             fallback=self._text(("fallback",), model.fallback) or Assistant.fallback,
+            recent_turns=_RECENT_TURNS if self._has_code else 0,
         )
 
     # Slots.
@@ -205,7 +210,10 @@ class Compilation:
         return self._try(path, lambda: compile_template(source, self.model.slots)) or ""
 
     def _code(self, path: Path, name: str) -> Action | None:
-        return self._try(path, lambda: find_callable(name)) if name else None
+        if not name:
+            return None
+        self._has_code = True
+        return self._try(path, lambda: find_callable(name))
 
     def _slots_named(self, path: Path, names: Sequence[str]) -> tuple[str, ...]:
         return tuple(filter(None, (self._known((*path, i), n, self.model.slots, "slot") for i, n in enumerate(names))))

@@ -20,6 +20,7 @@ from parley_server.core.slots import (
 )
 from parley_server.core.texts import render
 from parley_server.core.understanding import Answer, Understanding
+from parley_server.errors import AssistantFailed
 
 _PYTHON_TYPE: Mapping[SlotType, type] = {
     SlotType.INTEGER: int,
@@ -57,7 +58,10 @@ class SlotFiller:
             return f"it takes a value of type {definition.type}"
         if definition.type is SlotType.CHOICE and value not in [choice.name for choice in definition.choices]:
             return "choose one of: " + ", ".join(choice.name for choice in definition.choices)
-        return definition.validator(value, scope) if definition.validator else None
+        try:
+            return definition.validator(value, scope) if definition.validator else None
+        except Exception as error:  # A validator is an author's code, and may raise anything.
+            raise AssistantFailed("a validator failed", state=f"slots/{name}") from error
 
     def fill(
         self, context: ConversationContext, understanding: Understanding, now: datetime

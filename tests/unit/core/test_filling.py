@@ -15,6 +15,7 @@ from parley_server.core.slots import (
     ValidationScope,
 )
 from parley_server.core.understanding import Answer
+from parley_server.errors import AssistantFailed
 
 
 def not_past(value: SlotValue, known: ValidationScope) -> str | None:
@@ -78,6 +79,16 @@ def test_a_value_of_the_slots_type_is_taken(slot: str, value: SlotValue) -> None
 )
 def test_any_other_value_is_refused_with_a_reason(slot: str, value: SlotValue, reason: str) -> None:
     assert reason in (FILLER.validate(slot, value, RULES) or "")
+
+
+def test_a_validator_that_raises_is_the_assistants_fault() -> None:
+    def broken(value: SlotValue, known: ValidationScope) -> str | None:
+        raise KeyError(value)
+
+    filler = SlotFiller([SlotDefinition(name="x", type=SlotType.STRING, validator=broken)])
+
+    with pytest.raises(AssistantFailed, match="validator"):
+        filler.fill(context(), understood(gives={"x": "a secret"}), NOW)
 
 
 def test_many_slots_are_filled_from_one_message_and_a_bad_one_does_not_spoil_the_rest() -> None:
