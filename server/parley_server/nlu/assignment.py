@@ -5,7 +5,7 @@ then one that is still empty; among slots that are even, the one of the more spe
 values and of the slots. This module must not know how a value is found.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from parley_server.core.slots import Candidate, SlotType
@@ -34,13 +34,16 @@ class Offer:
 
     slot: str
     place: int
-    """The slot's place among the definitions."""
+    """The slot's place in the order of slots."""
     type: SlotType
     candidate: Candidate
     nearness: float
     """How near the slot's own words stand to the value, 0 to 1."""
     asked: bool
     empty: bool
+    """Whether the slot has no value so far."""
+    barred: bool = False
+    """Whether the slot has a value that nothing in the message gives leave to change."""
 
     @property
     def weight(self) -> float:
@@ -48,15 +51,15 @@ class Offer:
         return self.candidate.score + self.nearness + _ASKED * self.asked + _EMPTY * self.empty
 
 
-def assign(offers: Iterable[Offer], message: str, *, last: bool) -> dict[str, Candidate]:
+def assign(offers: Sequence[Offer], message: str, *, last: bool) -> dict[str, Candidate]:
     """Gives each slot at most one value, and each stretch of words to at most one slot.
 
     Args:
         offers: The values found, for all slots.
         message: The folded message.
-        last: Whether, among a slot's even values, the last one is meant: in "not Friday, sorry, Monday" it is.
+        last: Whether, among a slot's even values, the last one is meant: in "Friday, sorry, Monday" it is.
     """
-    standing = _without_parts(_without_alternatives(list(offers), message))
+    standing = _without_parts(_without_alternatives(offers, message))
     direction = -1 if last else 1
     standing.sort(
         key=lambda o: (
@@ -69,32 +72,50 @@ def assign(offers: Iterable[Offer], message: str, *, last: bool) -> dict[str, Ca
     )
     given: dict[str, Candidate] = {}
     for offer in standing:
-        if offer.slot not in given and not any(_overlap(offer.candidate, other) for other in given.values()):
+        if (
+            not offer.barred
+            and offer.slot not in given
+            and not any(_overlap(offer.candidate, other) for other in given.values())
+            and not _belongs_to_another(offer, standing, given)
+        ):
             given[offer.slot] = offer.candidate
     return given
 
 
+def _belongs_to_another(offer: Offer, offers: Sequence[Offer], given: Collection[str]) -> bool:
+    """Whether nothing speaks for a slot but that its type fits, and a slot before it that fits as well is left empty."""
+    return not (offer.asked or offer.nearness) and any(
+        other.place < offer.place
+        and other.type is offer.type
+        and other.candidate.start == offer.candidate.start
+        and other.slot not in given
+        for other in offers
+    )
+
+
 def _without_parts(offers: Sequence[Offer]) -> list[Offer]:
     """Leaves out what is only a part of another slot's value: the 3 of "March 3rd"."""
-    return [
-        offer
-        for offer in offers
-        if not any(
-            len(other.candidate.raw) > len(offer.candidate.raw) and _overlap(offer.candidate, other.candidate)
-            for other in offers
-            if other.slot != offer.slot and _RANK[other.type] <= _RANK[offer.type]
-        )
-    ]
+    return [offer for offer in offers if not any(_is_part(offer, other) for other in offers)]
+
+
+def _is_part(offer: Offer, other: Offer) -> bool:
+    if other.slot == offer.slot or not _overlap(offer.candidate, other.candidate):
+        return False
+    more_specific = _RANK[other.type] - _RANK[offer.type]
+    length = len(other.candidate.raw) - len(offer.candidate.raw)
+    if offer.type is SlotType.STRING and more_specific < 0:
+        return length >= 0
+    return length > 0 and (more_specific <= 0 or other.weight >= offer.weight)
 
 
 def _without_alternatives(offers: Sequence[Offer], message: str) -> list[Offer]:
     """Leaves out values that the message leaves open: "Monday or Tuesday"."""
-    open_ended: set[int] = set()
+    left_open: set[int] = set()
     for before in offers:
         for after in offers:
             if before.slot == after.slot and are_alternatives(message, before.candidate.end, after.candidate.start):
-                open_ended |= {before.candidate.start, after.candidate.start}
-    return [offer for offer in offers if offer.candidate.start not in open_ended]
+                left_open |= {before.candidate.start, after.candidate.start}
+    return [offer for offer in offers if offer.candidate.start not in left_open]
 
 
 def _overlap(one: Candidate, other: Candidate) -> bool:

@@ -47,6 +47,12 @@ _NOT_MEANT = re.compile(
     r"\b(?:not|isn't|isnt|instead\s+of|rather\s+than|other\s+than|except|don't\s+want|no\s+longer|anything\s+but)\s+"
     r"(?:(?:on|at|for|in|by|to|from|with|the|a|an)\s+){0,2}$"
 )
+_INQUIRY = re.compile(
+    r"^\s*(?:(?:and|also|so|but|ok|okay|great|oh|um|well|yes|no|sorry)[\s,]+)*"
+    r"(?:is|are|does|do|did|has|have|was|were|what|which|who|when|where|why|how)\b(?!\s+about\b)"
+    r"|\b(?:if|whether)\s+(?:it|they|the|this|that|there|he|she|you)\b"
+    r"|\b(?:know|tell\s+me|ask|wonder|wondering|check|see|confirm)\s+(?:\w+\s+)?(?:if|whether|what|how|when|where)\b"
+)
 _ALTERNATIVE = re.compile(r"\s*,?\s*\bor\b\s*(?:maybe\s+|perhaps\s+|on\s+|at\s+|the\s+|in\s+)?")
 
 
@@ -73,6 +79,15 @@ def yes_but(clauses: Sequence[Clause]) -> bool:
 def is_denied(message: str, start: int) -> bool:
     """Whether the words at a place of a folded message are denied: "Friday" in "not on Friday"."""
     return _NOT_MEANT.search(message, max(0, start - 30), start) is not None
+
+
+def is_inquiry(message: str, start: int) -> bool:
+    """Whether the words at a place of a folded message stand in a question for facts: "do they have parking?".
+
+    "Can you find one with parking?" is a request.
+    """
+    sentence = message[max(message.rfind(mark, 0, start) for mark in ".!?\n") + 1 : start]
+    return _INQUIRY.search(sentence) is not None
 
 
 def are_alternatives(message: str, end: int, start: int) -> bool:

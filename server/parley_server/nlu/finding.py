@@ -4,13 +4,13 @@ This module must not know intents or commands.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from parley_server.core.slots import Candidate, Rejection, SlotDefinition, SlotType
+from parley_server.core.slots import Candidate, Rejection, SlotDefinition, SlotType, SlotValue
 from parley_server.core.understanding import Situation
 from parley_server.nlu.assignment import Offer, assign
 from parley_server.nlu.clauses import Clause
-from parley_server.nlu.corrections import is_denied, revises
+from parley_server.nlu.corrections import is_denied, is_inquiry, revises
 from parley_server.nlu.free_text import FreeText
 from parley_server.nlu.slot_words import SlotWords, Spoken
 from parley_server.nlu.values import READERS
@@ -40,18 +40,19 @@ class SlotFinder:
 
     def __init__(self, definitions: Sequence[SlotDefinition]) -> None:
         """Takes the definitions of every slot that a message may fill."""
-        self._definitions = {definition.name: definition for definition in definitions}
-        self._free_texts = {d.name: FreeText(d) for d in definitions if d.type is SlotType.STRING}
         self.words = SlotWords(definitions)
+        # Of two slots of one type, a lone value is rather a start than an end: "a car from the 5th" says no more.
+        self._definitions = {d.name: d for d in sorted(definitions, key=lambda d: self.words.is_end(d.name))}
+        self._free_texts = {d.name: FreeText(d) for d in definitions if d.type is SlotType.STRING}
+        self._counts = {d.name: counts for d in definitions if (counts := _counts_of(d))}
 
     def find(self, message: str, clauses: Sequence[Clause], situation: Situation) -> Findings:
         """Finds at most one value for each slot, and what was meant as one and is none."""
         spoken = Spoken.of(message)
         revising = revises(clauses)
         reference = _reference(situation)
-        offers = self._offers(message, spoken, situation, reference)
-        if not revising and not situation.confirming:
-            offers = (offer for offer in offers if offer.empty or offer.asked or offer.nearness >= _NEAR)
+        free = revising or situation.confirming
+        offers = list(self._offers(message, spoken, situation, reference, free=free))
         found = assign(offers, spoken.message, last=revising)
         rejected = tuple(self._rejections(message, found, situation, reference))
         return Findings(slots=found, rejected=rejected)
@@ -60,25 +61,32 @@ class SlotFinder:
         """Takes a message as the free text of a string slot; None if it says nothing besides what is taken."""
         return self._free_texts[slot].whole(message, taken, _reference(situation))
 
-    def _offers(self, message: str, spoken: Spoken, situation: Situation, reference: Reference) -> Iterator[Offer]:
+    def _offers(
+        self, message: str, spoken: Spoken, situation: Situation, reference: Reference, *, free: bool
+    ) -> Iterator[Offer]:
+        """Gives every value found for every slot. Unless `free`, a slot that has one is changed only by its name."""
         for place, definition in enumerate(self._definitions.values()):
-            name = definition.name
+            asked = definition.name == situation.requested
+            empty = definition.name not in situation.filled
             for candidate in self._candidates(message, definition, reference):
-                if self._is_denied(definition, spoken, candidate):
+                if definition.type is SlotType.BOOLEAN:
+                    nearness = 0.0
+                    barred = not asked and is_inquiry(spoken.message, candidate.start)
+                else:
+                    nearness = self.words.nearness(definition.name, spoken, candidate.start, candidate.end)
+                    barred = is_denied(spoken.message, candidate.start)
+                if candidate.score + nearness < (_BY_CHANCE if asked else _CERTAIN):
                     continue
-                nearness = self.words.nearness(name, spoken, candidate.start, candidate.end)
-                asked = name == situation.requested
-                sure = candidate.score + nearness >= (_BY_CHANCE if asked else _CERTAIN)
-                if sure:
-                    yield Offer(
-                        slot=name,
-                        place=place,
-                        type=definition.type,
-                        candidate=candidate,
-                        nearness=nearness,
-                        asked=asked,
-                        empty=name not in situation.filled,
-                    )
+                yield Offer(
+                    slot=definition.name,
+                    place=place,
+                    type=definition.type,
+                    candidate=candidate,
+                    nearness=nearness,
+                    asked=asked,
+                    empty=empty,
+                    barred=barred or not (asked or empty or free or nearness >= _NEAR),
+                )
 
     def _candidates(self, message: str, definition: SlotDefinition, reference: Reference) -> Iterator[Candidate]:
         reader = READERS[definition.type]
@@ -88,13 +96,15 @@ class SlotFinder:
             value = reader.parse(words, definition, reference) if words and start >= 0 else None
             if words and value is not None and not isinstance(value, Refusal):
                 yield Candidate(value=value, raw=words, start=start)
+        elif definition.name in self._counts:
+            names = self._counts[definition.name]
+            for number in READERS[SlotType.INTEGER].find(message, definition, reference):
+                if number.value in names:
+                    yield replace(number, value=names[number.value])
         elif definition.type is SlotType.STRING:
             yield from self._free_texts[definition.name].find(message, reference)
         else:
             yield from reader.find(message, definition, reference)
-
-    def _is_denied(self, definition: SlotDefinition, spoken: Spoken, candidate: Candidate) -> bool:
-        return definition.type is not SlotType.BOOLEAN and is_denied(spoken.message, candidate.start)
 
     def _rejections(
         self, message: str, found: Mapping[str, Candidate], situation: Situation, reference: Reference
@@ -109,6 +119,13 @@ class SlotFinder:
             refusal = READERS[definition.type].parse(message, definition, reference)
             if isinstance(refusal, Refusal) and refusal.raw:
                 yield Rejection(slot=definition.name, reason=refusal.reason, raw=refusal.raw)
+
+
+def _counts_of(definition: SlotDefinition) -> Mapping[SlotValue, str]:
+    """The choices of a slot by the numbers that they are, if they all are: "two" chooses "2"."""
+    if definition.type is not SlotType.CHOICE or not all(choice.name.isdecimal() for choice in definition.choices):
+        return {}
+    return {int(choice.name): choice.name for choice in definition.choices}
 
 
 def _reference(situation: Situation) -> Reference:

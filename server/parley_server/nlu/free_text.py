@@ -36,12 +36,13 @@ _NAME = word_set("""
     name title artist album song track director directed movie film event restaurant hotel doctor dentist therapist
     stylist salon person recipient performer band starring actor cast author book team property attraction company brand
 """)
+_VAGUE = FUNCTION_WORDS | word_set("name city place location area town title address")
 _TYPED = {"time": SlotType.TIME, "hour": SlotType.TIME, "date": SlotType.DATE, "day": SlotType.DATE}
 
-_CAPITALIZED = r"[A-Z][\w'\u2019&.-]*"
+_CAPITALIZED = r"(?:(?:[A-Z]\.)+|(?:Dr|Mr|Mrs|Ms|St|Mt|Ft|Inc)\.|[A-Z][\w'\u2019&-]*)"
 _CAPITALS = re.compile(
     rf"(?<![\w'])(?:\d+\s+)?{_CAPITALIZED}"
-    rf"(?:(?:,?\s+|\s+(?:of|the|de|del|la|and|at|on|in|for|&|vs\.?)\s+)(?:{_CAPITALIZED}|#?\d+\b))*"
+    rf"(?:(?:,?\s+|\s+(?:of|the|de|del|la|and|&|vs\.?)\s+)(?:{_CAPITALIZED}(?![\w'])|#?\d+\b))*"
 )
 _NO_NAME = word_set("""
     i hi hello hey please yes no ok okay sure thanks thank find book show play search look change actually sorry let lets
@@ -49,9 +50,7 @@ _NO_NAME = word_set("""
     monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
     september october november december am pm
 """)
-_PLACE_LEAD = re.compile(
-    r"\b(?:in|to|at|near|around|from|into|for|visit|visiting|leaving|towards?|about|of|via|through)\s+(?:the\s+)?$"
-)
+_PLACE_LEAD = re.compile(r"\b(?:in|to|at|near|around|from|into|for|leaving|towards?|via|through)\s+(?:the\s+)?$")
 _LEADS = {
     About.PLACE: re.compile(
         r".*\b(?:in|to|at|near|around|from|into|visit|is|be)\s+(?:the\s+)?", re.IGNORECASE | re.DOTALL
@@ -62,7 +61,9 @@ _NO_LEAD = re.compile(r"")
 _SENTENCE_START = re.compile(r"(?:^|[.!?]\s)\s*$")
 _OUTER = " \t\r\n.,;:!?\"'`\u201c\u201d\u2018\u2019-"
 
-_SURE, _LIKELY, _FAINT = 0.6, 0.3, 0.15
+_OWN, _SURE, _LIKELY, _FAINT = 0.7, 0.6, 0.3, 0.15
+"""How sure capitals are to be the value: with a word of the slot's in them, behind a preposition of place, in the midst
+of a sentence, at its head."""
 _SHORT = 3
 """Up to how many words an answer that is a name has."""
 _TELLING = 2
@@ -76,6 +77,7 @@ class FreeText:
         """Takes the slot's definition."""
         self._definition = definition
         words = WORD.findall(folded(definition.label))
+        self._words = frozenset(words + WORD.findall(folded(definition.description))) - _VAGUE
         self._typed = READERS[_TYPED[words[-1]]] if words and words[-1] in _TYPED else None
         self._about = About.TYPED if self._typed else _about(definition)
         self._lead = _LEADS.get(self._about, _NO_LEAD)
@@ -117,16 +119,19 @@ class FreeText:
 
     def _names(self, message: str) -> Iterator[Candidate]:
         for match in _CAPITALS.finditer(message):
-            start = _without_common_words(message, match.start(), match.end())
-            if start == match.end():
-                continue
-            if self._about is About.PLACE and _PLACE_LEAD.search(message, max(0, start - 16), start):
-                score = _SURE
-            elif " " not in match[0] and _SENTENCE_START.search(message, 0, start):
-                score = _FAINT
-            else:
-                score = _LIKELY
-            yield from _candidate(message, start, match.end(), score)
+            start, end = _without_common_words(message, match.start(), match.end())
+            if start < end:
+                yield from _candidate(message, start, end, self._likelihood(message, start, end))
+
+    def _likelihood(self, message: str, start: int, end: int) -> float:
+        own = [word for word in WORD.findall(folded(message[start:end])) if word in self._words]
+        if own:
+            return _OWN
+        led = _PLACE_LEAD.search(message, max(0, start - 16), start)
+        if led:
+            return _SURE if self._about is About.PLACE else _FAINT
+        single = " " not in message[start:end]
+        return _FAINT if single and _SENTENCE_START.search(message, 0, start) else _LIKELY
 
 
 def _about(definition: SlotDefinition) -> About:
@@ -155,15 +160,14 @@ def _candidate(message: str, start: int, end: int, score: float) -> Iterator[Can
         yield Candidate(value=raw, raw=raw, start=start, score=score)
 
 
-def _without_common_words(message: str, start: int, end: int) -> int:
-    while start < end:
-        word = WORD.match(message, start)
-        if word is None or not _is_common(word[0]):
-            return start
-        start = word.end()
-        while start < end and not message[start].isalnum():
-            start += 1
-    return end
+def _without_common_words(message: str, start: int, end: int) -> tuple[int, int]:
+    """Cuts off what is in capitals only because a sentence begins: "Actually Paris", "Paris I think"."""
+    words = [(start + word.start(), start + word.end()) for word in WORD.finditer(message[start:end])]
+    while words and _is_common(message[slice(*words[0])]):
+        del words[0]
+    while words and _is_common(message[slice(*words[-1])]):
+        del words[-1]
+    return (words[0][0], words[-1][1]) if words else (end, end)
 
 
 def _is_common(word: str) -> bool:

@@ -39,6 +39,10 @@ class RulesUnderstander:
 
     async def understand(self, message: str, situation: Situation) -> Understanding:
         """Says what the message says. Never raises for anything a user may write."""
+        return self.read(message, situation)
+
+    def read(self, message: str, situation: Situation) -> Understanding:
+        """Does what `understand` does, outside of an event loop: reading by rules waits for nothing."""
         finder = self._finder(tuple(situation.slots.values()))
         intents = self._classifier(situation.intents).match(message)
         return _Reading(message, situation, finder, intents).understanding()

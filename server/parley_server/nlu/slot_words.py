@@ -30,6 +30,7 @@ _KIN: Sequence[tuple[frozenset[str], frozenset[str]]] = tuple(
         ("recipient payee receiver", "to recipient send"),
     )
 )
+_END_NAMES = word_set("end until return returning back checkout dropoff inbound finish to")
 _GENERIC = word_set("date time day number name of the a an value slot amount type string is are for and or that user")
 _PREPOSITIONS = word_set("from to until till of in at on for by")
 
@@ -37,6 +38,9 @@ _NAME_WEIGHT, _KIN_WEIGHT, _DESCRIPTION_WEIGHT = 1.0, 0.9, 0.6
 _BEFORE, _AFTER = 5, 3
 _FADE = 0.12
 """How much a word counts less for each word between it and the value."""
+
+_STOP = re.compile(r"[.?!](?:\s|$)")
+_CHANGING = word_set("chang switch updat mov correct set push reschedul modify adjust")
 
 _TYPE_NAMES: Mapping[SlotType, str] = {
     SlotType.EMAIL: "e-?mail|e mail|mail|e-?mail address|mail address",
@@ -75,7 +79,12 @@ class SlotWords:
         """Takes the definitions of all slots that a message may fill."""
         raw = {definition.name: _words_of(definition) for definition in definitions}
         self._cues = {d.name: _own(d, definitions, raw) for d in definitions}
+        self._ends = {d.name for d in definitions if not _END_NAMES.isdisjoint(_name_words(d))}
         self._mentions = {d.name: _mention(d, definitions) for d in definitions}
+
+    def is_end(self, slot: str) -> bool:
+        """Whether the slot is where something ends: a return, a check-out."""
+        return slot in self._ends
 
     def nearness(self, slot: str, spoken: Spoken, start: int, end: int) -> float:
         """Says how near words of the slot stand to a value, from 0 (there are none) to 1."""
@@ -83,9 +92,15 @@ class SlotWords:
         words = spoken.words
         first = bisect_left(words, start, key=lambda word: word.start)
         best, weight = 0.0, 1.0
-        for word in reversed(words[max(0, first - _BEFORE) : first]):
-            if "." in spoken.message[word.end : start] or "?" in spoken.message[word.end : start]:
+        before = words[max(0, first - _BEFORE) : first]
+        changing = any(word.stem in _CHANGING for word in words[max(0, first - 2 * _BEFORE) : first])
+        for word in reversed(before):
+            if _STOP.search(spoken.message, word.end, start):
                 break
+            if changing and word.stem == "to":
+                # In "change it to Monday" the word says nothing of an end.
+                weight -= _FADE
+                continue
             best = max(best, weight * cues.get(word.stem, 0.0))
             weight -= _FADE
         last = bisect_left(words, end, first, key=lambda word: word.start)
@@ -111,13 +126,19 @@ def _mentions(pattern: re.Pattern[str], clause: Clause) -> bool:
 
 
 def _words_of(definition: SlotDefinition) -> dict[str, float]:
-    name = WORD.findall(folded(definition.label))
+    name = _name_words(definition)
     weights = {s: _DESCRIPTION_WEIGHT for s in stems_of(definition.description) if s not in _GENERIC}
     for names, words in _KIN:
-        if not names.isdisjoint(name) or "".join(name[:2]) in names:
+        if not names.isdisjoint(name):
             weights.update((stem(word), _KIN_WEIGHT) for word in words)
     weights.update((stem(word), _NAME_WEIGHT) for word in name)
     return weights
+
+
+def _name_words(definition: SlotDefinition) -> list[str]:
+    words = WORD.findall(folded(definition.label))
+    # "check_out" and "check in date" are one word to the tables.
+    return [*words, "".join(words[:2])]
 
 
 def _own(
