@@ -11,7 +11,7 @@ from parley_server.core.understanding import Answer
 from parley_server.nlu.answers import answer_of
 from parley_server.nlu.clauses import clauses_of, word_set
 from parley_server.nlu.values.protocol import Reference, Refusal
-from parley_server.nlu.values.words import folded, name_stems, stem, words_of
+from parley_server.nlu.values.words import Word, folded, name_stems, stem, words_of
 
 _REFUSAL = Refusal("Please answer yes or no.")
 _VOLUNTEERED = 0.8
@@ -22,6 +22,12 @@ _DENIED = re.compile(
     r"\b(?:no|not|non|without|never|[a-z]+n't|dont|doesnt|cannot|avoid|hate|exclude|skip)\b(?:[\s-]+\w+){0,3}[\s-]*$"
 )
 _CLAUSE = re.compile(r"[.,;:!?]|\b(?:but|and)\b")
+_ASKED = re.compile(
+    r"\b(?:(?:does|do|is|are|has|have|was)\s(?:it|they|this|that|these|the)|(?:if|whether)\s(?:it|they|this|that|the|there))\b"
+    r"[^.!?]*$"
+)
+"""Begins a question about a thing, which says nothing of what the user wants: "does the hotel have parking?"."""
+_COMPOUND = re.compile(r"[a-z]+-[a-z]+")
 _LITTLE_SAID = frozenset(
     stem(word)
     for word in word_set(
@@ -53,12 +59,18 @@ class BooleanReader:
         if not wanted:
             return ()
         text = folded(message)
-        named = next((word for word in words_of(text) if _names(word.stem, wanted)), None)
-        if named is None:
+        named = next((word for word in words_of(text) if _names(word.stem, wanted)), None) or _compound(text, wanted)
+        if named is None or _ASKED.search(text, 0, named.start):
             return ()
         clause = max((match.end() for match in _CLAUSE.finditer(text, 0, named.start)), default=0)
         value = _DENIED.search(text, clause, named.start) is None
         return (Candidate(value=value, raw=message[named.start : named.end], start=named.start, score=_VOLUNTEERED),)
+
+
+def _compound(text: str, wanted: Sequence[str]) -> Word | None:
+    """Finds a name that the message writes with a hyphen: "wi-fi"."""
+    words = (Word(stem(match[0].replace("-", "")), *match.span()) for match in _COMPOUND.finditer(text))
+    return next((word for word in words if _names(word.stem, wanted)), None)
 
 
 def _names(word: str, wanted: Sequence[str]) -> bool:

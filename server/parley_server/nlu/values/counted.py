@@ -7,7 +7,13 @@ import re
 from collections.abc import Mapping
 
 from parley_server.core.slots import SlotDefinition
+from parley_server.nlu.values.numerals import SMALL, TENS
 from parley_server.nlu.values.words import WORD, context_stems, name_stems, stem
+
+UNFIT = 0.1
+"""How well a numeral fits a slot when it counts something else."""
+IMPLIED = 0.4
+"""How well a thing that is named with no number, such as "a room", fits a slot that counts such things."""
 
 _KINDS: Mapping[str, str] = {
     "adult": "adult grownup parent mom mum mother dad father wife husband senior",
@@ -18,7 +24,7 @@ _KINDS: Mapping[str, str] = {
     ),
     "room": "room bedroom bed suite",
     "bath": "bath bathroom",
-    "seat": "seat ticket place spot",
+    "seat": "seat ticket",
     "day": "day night week month weekend fortnight stay",
     "hour": "hour minute second hr hrs min mins sec",
     "year": "year yr yo",
@@ -39,8 +45,14 @@ _SIGNS: Mapping[str, str] = {"$": "money", "€": "money", "£": "money", "¥": 
 _BEFORE = re.compile(r"([$€£¥₹#])\s*$|\b(at|rated|age|aged)\s+$")
 _AFTER = re.compile(r"\s*([$€£¥₹%])")
 _LEAD_KINDS: Mapping[str, str] = {"at": "clock", "rated": "star", "age": "year", "aged": "year", "#": "label"}
+_ONE = re.compile(r"\b(?:an?|my|our|another)\s(?:[a-z-]+\s)??(?P<noun>[a-z]+)\b")
+_COUNTABLE = frozenset({"adult", "child", "room", "bath", "seat"})
 _LITTLE = frozenset(["little", "small", "young", "smaller"])
-_BREAK = re.compile(r"[,.;:!?()]|\b(?:and|or|for|from|to|on|in|at|with|with|per|by|the|that|please|i|we)\b")
+_BREAK = re.compile(
+    r"[,.;:!?()]|\b(?:and|or|for|from|to|on|in|at|with|with|per|by|the|that|please|i|we)\b|\d|(?<![a-z-])(?:"
+    + "|".join((*SMALL, *TENS))
+    + r")\b"
+)
 
 
 def kinds_of(definition: SlotDefinition) -> frozenset[str]:
@@ -52,7 +64,7 @@ def kinds_of(definition: SlotDefinition) -> frozenset[str]:
 def fit(message: str, start: int, end: int, definition: SlotDefinition) -> float:
     """Says how well what the numeral at a place of a folded message counts fits the slot, from 0 to 1.
 
-    1: it names the slot's own thing. 0.5: it names none. 0.1: it names another one.
+    1: it names the slot's own thing. 0.5: it names none. `UNFIT`: it names another one.
     """
     lead = _BEFORE.search(message, max(0, start - 12), start)
     after = _AFTER.match(message, end)
@@ -61,13 +73,25 @@ def fit(message: str, start: int, end: int, definition: SlotDefinition) -> float
     if lead:
         kind = _SIGNS.get(lead[1]) if lead[1] in _SIGNS else kind or _LEAD_KINDS.get(lead[1] or lead[2])
     wanted = name_stems(definition)
-    if any(word in wanted for word in counted) or _named_before(message, start, wanted):
+    if any(word in wanted for word in counted):
         return 1.0
-    if kind is None or (counted and kind == "clock"):
+    if kind is None or kind == "clock":
         kind = next((_KIND_OF[word] for word in counted if word in _KIND_OF), kind)
         if kind in {"person", "adult"} and counted[0] in _LITTLE:
             kind = "child"
+    if kind is None and _named_before(message, start, wanted):
+        return 1.0
     return _fit_of(kind, kinds_of(definition))
+
+
+def implied_one(message: str, definition: SlotDefinition) -> re.Match[str] | None:
+    """Finds the words that mean one of the slot's things: "a room", "my toddler"."""
+    wanted = kinds_of(definition)
+    for match in _ONE.finditer(message):
+        kind = _KIND_OF.get(stem(match["noun"]))
+        if kind in wanted and kind in _COUNTABLE:
+            return match
+    return None
 
 
 def _fit_of(kind: str | None, wanted: frozenset[str]) -> float:
@@ -75,7 +99,7 @@ def _fit_of(kind: str | None, wanted: frozenset[str]) -> float:
         return 0.5
     if kind in wanted:
         return 0.9
-    return 0.6 if any((slot, kind) in _FITTING for slot in wanted) else 0.1
+    return 0.6 if any((slot, kind) in _FITTING for slot in wanted) else UNFIT
 
 
 def _counted_words(message: str, end: int) -> list[str]:

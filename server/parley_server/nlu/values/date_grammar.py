@@ -32,6 +32,7 @@ from parley_server.nlu.values.date_words import (
     MONTHS,
     ORDINAL,
     RELATIVE_DAYS,
+    SPOKEN_YEAR,
     UNITS,
     WEEKDAY,
     WEEKDAYS,
@@ -135,6 +136,8 @@ def _nth_weekday(match: _Match, when: When) -> date | None:
 
 
 def _day_of_month(match: _Match, when: When) -> date | None:
+    if match["relative"] == "the" and match["nth"] != "last":
+        return month_day_from(when.today, number_of(match["nth"]))
     first = _of_month(match, when)
     if match["nth"] == "last":
         return first and shifted(first, months=1, days=-1)
@@ -198,6 +201,10 @@ def _today(_: _Match, when: When) -> date:
     return when.today
 
 
+def _next_day(_: _Match, when: When) -> date:
+    return when.today + timedelta(days=1)
+
+
 def _day_number(match: _Match, when: When) -> date | None:
     return month_day_from(when.today, number_of(match["day"]))
 
@@ -233,29 +240,33 @@ _DURATION = rf"(?:{COUNT}|half\san?)\s?(?:{_UNIT})s?(?:(?:,|\sand)?\s(?:{COUNT})
 _HOLIDAYS = [(re.compile(pattern), of_year) for pattern, of_year in HOLIDAYS.items()]
 
 _LEAD = rf"(?:{WEEKDAY},?\s(?:on\s)?(?:the\s)?)?"
-_YEAR_BEHIND = rf"(?:(?:\s?[,.]?\s|\s?[-/.,]\s?|,?\sof\s|,?\sin\s)(?P<year>{YEAR}|(?<=[-/])\d\d\b))?"
+_SHORT_YEAR = r"(?<=[-/])\d\d\b|\d\d(?=\W*$)"
+_YEAR_BEHIND = rf"(?:(?:\s?[,.]?\s|\s?[-/.,]\s?|,?\sof\s|,?\sin\s)(?P<year>{YEAR}|{_SHORT_YEAR}))?"
+_NUMBER = rf"(?:{ORDINAL}|{DIGITS})"
 _NAMED_DAY = (
     rf"(?P<day>{ORDINAL}|{DIGITS}(?!\s*(?:people|guests|persons|adults|rooms|nights|[ap]\.?m\b|o'?clock))"
-    rf"|{CARDINAL}(?![\s-](?:thousand|hundred|[a-z]+teen|ten|eleven|twelve|people|guests)))"
+    rf"|{CARDINAL}(?:(?=\s{SPOKEN_YEAR})|(?![\s-](?:thousand|hundred|[a-z]+teen|[a-z]+ty|ten|eleven|twelve|people|guests))))"
 )
+_RANGE = r"\s?(?:[-\u2013]|to|till|until|through|thru|and|or)\s?(?:the\s)?"
 _IN_MONTH = rf"(?:(?P<relative>this|the|next|last)\smonth|(?P<month>{MONTH}){_YEAR_BEHIND})"
 _AFTER_DAY = (
     r"(?=\s*(?:$|[.,!?;:)-](?!\d)|(?:at|to|from|for|till|until|and|or|in|please|around|about|by|through|thru|with|if|is|"
-    r"would|will|works?|sounds?|@|of\s(?:this|next|the|last)|as|because|so|but|then|instead|not|i|we|my|morning|"
-    r"afternoon|evening|night|onwards?|because|when|it|there|after|before|between|\d{1,2}(?::\d\d|\s?[ap]m))\b))"
+    r"would|will|works?|sounds?|@|as|because|so|but|then|instead|not|i|we|my|morning|afternoon|evening|night|onwards?|"
+    r"when|it|there|after|before|between|\d{1,2}(?::\d\d|\s?[ap]m))\b))"
 )
 _FULL_WEEKDAY = "|".join(name for name in WEEKDAYS if name.endswith("day"))
 
 _NUMERIC_RULES = (
     _rule(r"(?<!\d)(?<!\d[-/.])(?P<year>\d{4})(?P<sep>[-/.])(?P<a>\d{1,2})(?P=sep)(?P<b>\d{1,2})(?!\d)", _numeric),
     _rule(
-        r"(?<!\d)(?<!\d[-/.])(?P<a>\d{1,2})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<year>\d{4}|\d{2})(?!\d|[-/.]\d)",
+        rf"(?<!\d)(?<!\d[-/.]){_LEAD}(?P<a>\d{{1,2}})(?P<sep>[-/.])(?P<b>\d{{1,2}})(?P=sep)"
+        r"(?P<year>\d{4}|\d{2})(?!\d|[-/.]\d)",
         _numeric,
     ),
-)
-_OPEN_RULES = (
+    _rule(r"(?<![\d.+-])(?P<a>\d{1,2})\s(?P<b>\d{1,2})\s(?P<year>(?:19|20)\d\d)(?![\d:-])", _numeric, sure=False),
+    _rule(r"(?<![\w.+-])(?P<year>(?:19|20)\d\d)(?P<a>0\d|1[0-2])(?P<b>[0-2]\d|3[01])(?![\w-])", _numeric, sure=False),
     _rule(
-        r"(?<![\d/.$€£-])(?!24/7)(?P<a>\d{1,2})/(?P<b>\d{1,2})(?!\d|/|\.\d|\s?(?:hours?|of|cups?|miles?|stars?)\b)",
+        rf"(?<![\d/.$€£-]){_LEAD}(?!24/7)(?P<a>\d{{1,2}})/(?P<b>\d{{1,2}})(?!\d|/|\.\d|\s?(?:hours?|of|cups?|miles?)\b)",
         _numeric_open,
         sure=False,
     ),
@@ -266,16 +277,17 @@ _OPEN_RULES = (
     ),
 )
 _MONTH_RULES = (
-    _rule(rf"\b(?P<year>\d{{4}})[-/.,\s]+(?P<month>{MONTH})[-/.,\s]+(?P<day>{ORDINAL}|{DIGITS})", _named),
-    _rule(rf"\b(?P<year>\d{{4}})[-/.,\s]+(?P<day>{ORDINAL}|{DIGITS})[-/.,\s]+(?P<month>{MONTH})", _named),
-    _rule(rf"\b(?P<day>{ORDINAL}|{DIGITS})[-/.,\s]+(?P<year>\d{{4}})[-/.,\s]+(?P<month>{MONTH})", _named),
+    _rule(rf"\b(?P<year>\d{{4}})[-/.,\s]+(?P<month>{MONTH})[-/.,\s]+(?P<day>{_NUMBER})", _named),
+    _rule(rf"\b(?P<year>\d{{4}})[-/.,\s]+(?P<day>{_NUMBER})[-/.,\s]+(?P<month>{MONTH})", _named),
+    _rule(rf"\b(?P<day>{_NUMBER})[-/.,\s]+(?P<year>\d{{4}})[-/.,\s]+(?P<month>{MONTH})", _named),
+    _rule(rf"\b(?P<day>{_NUMBER})(?={_RANGE}{_NUMBER}\s(?:of\s)?(?P<month>{MONTH}){_YEAR_BEHIND})", _named),
+    _rule(rf"\b(?P<month>{MONTH})\s(?:the\s)?(?P<day>{_NUMBER})(?={_RANGE}{_NUMBER},?\s(?P<year>{YEAR}))", _named),
     _rule(
-        rf"\b{_LEAD}(?P<day>{ORDINAL}|{DIGITS}|{CARDINAL}(?=\sof\b|\s[a-z]+,?\s{YEAR}))"
+        rf"\b{_LEAD}(?P<day>{_NUMBER}|{CARDINAL}(?=\sof\b|\s[a-z]+,?\s{YEAR}))"
         rf"(?:\sday)?[\s,./-]*(?:of\s|in\s)?(?P<month>{MONTH}){_YEAR_BEHIND}",
         _named,
     ),
     _rule(rf"\b{_LEAD}(?P<month>{MONTH})[\s,./-]*(?:the\s)?{_NAMED_DAY}{_YEAR_BEHIND}", _named),
-    _rule(rf"\b(?P<nth>first|last)\sday\s(?:of|in)\s{_IN_MONTH}", _day_of_month),
 )
 _HOLIDAY_RULES = (
     _rule(
@@ -283,20 +295,15 @@ _HOLIDAY_RULES = (
         _holiday,
     ),
 )
+_RELATIVE_WEEK = r"(?P<relative>this|next|last|following|coming)\sweek"
 _WEEKDAY_RULES = (
     _rule(
         rf"\b(?P<nth>first|second|third|fourth|fifth|last|[1-5](?:st|nd|rd|th))\s(?P<weekday>{WEEKDAY})"
         rf"\s(?:of|in)\s{_IN_MONTH}",
         _nth_weekday,
     ),
-    _rule(
-        rf"\b(?P<weekday>{WEEKDAY}),?\s(?:of\s|on\s|in\s)?(?:the\s)?(?P<relative>this|next|last|following|coming)\sweek\b",
-        _weekday_of_week,
-    ),
-    _rule(
-        rf"\b(?P<relative>this|next|last|following|coming)\sweek(?:'?s)?,?\s(?:on\s)?(?P<weekday>{WEEKDAY})",
-        _weekday_of_week,
-    ),
+    _rule(rf"\b(?P<weekday>{WEEKDAY}),?\s(?:of\s|on\s|in\s)?(?:the\s)?{_RELATIVE_WEEK}\b", _weekday_of_week),
+    _rule(rf"\b{_RELATIVE_WEEK}(?:'?s)?,?\s(?:on\s)?(?P<weekday>{WEEKDAY})", _weekday_of_week),
     _rule(rf"\b(?P<weekday>{WEEKDAY})\safter\snext\b", _weekday_after_next),
     _rule(rf"\b(?P<weekday>{WEEKDAY})\sweek\b", _weekday_week),
     _rule(rf"\b(?P<weekday>{WEEKDAY}),?\s(?:on\s)?(?:the\s)?(?P<day>{ORDINAL})", _weekday_with_day),
@@ -322,12 +329,14 @@ _RELATIVE_RULES = (
         _from_now,
     ),
     _rule(
-        rf"\b(?P<side>in|upcoming)\s(?:about\s|exactly\s)?(?P<duration>{_DURATION})(?!\s(?:before|after|from|since|a\s)\b)",
+        rf"\b(?P<side>in|upcoming)\s(?:about\s|exactly\s)?(?P<duration>{_DURATION})"
+        r"(?!\s(?:before|after|from|since|a\s)\b)",
         _from_now,
     ),
-    _rule(rf"\b(?P<nth>{ORDINAL}|{CARDINAL}|{DIGITS})\s(?:day\s)?of\s{_IN_MONTH}", _day_of_month),
-    _rule(r"\b(?P<nth>first|last)\sday\s(?:of|in)\s" + _IN_MONTH, _day_of_month),
+    _rule(rf"\b(?P<nth>last|{_NUMBER}|{CARDINAL})\s(?:day\s)?(?:of|in)\s{_IN_MONTH}", _day_of_month),
+    _rule(rf"\b(?P<relative>this|next)(?P<month>\smonth)(?P<year>),?\s(?:on\s)?the\s(?P<nth>{ORDINAL})", _day_of_month),
     _rule(rf"\b(?P<word>{'|'.join(RELATIVE_DAYS)})\b", _relative_day),
+    _rule(r"\bthe\s(?:next|following)\sday\b", _next_day),
     _rule(r"\bthis\s(?:morning|afternoon|evening)\b", _today),
     _rule(r"^\W*(?:now|right\snow|at\s(?:this|the)\s(?:time|moment)|immediately)\W*$", _today),
 )
@@ -338,7 +347,7 @@ _DAY_RULES = (
 )
 
 _FAMILIES: Sequence[tuple[re.Pattern[str], Sequence[_Rule]]] = (
-    (re.compile(r"\d[-/.]\d"), _NUMERIC_RULES),
+    (re.compile(r"\d[-/.]\d|\d{8}|\d\s\d+\s\d{4}"), _NUMERIC_RULES),
     (re.compile(rf"(?:{'|'.join(MONTHS)})\b"), _MONTH_RULES),
     (re.compile(r"day|valen|christ|xmas|easter|new\s?year|hallo|thanks|patrick|fool"), _HOLIDAY_RULES),
     (re.compile(rf"(?:{'|'.join(WEEKDAYS)})"), _WEEKDAY_RULES),
@@ -346,7 +355,6 @@ _FAMILIES: Sequence[tuple[re.Pattern[str], Sequence[_Rule]]] = (
         re.compile(r"to[dmn]|tmr|2mor|yester|this|now|(?:ago|back|later|hence|time|from|in|upc|day|mon)"),
         _RELATIVE_RULES,
     ),
-    (re.compile(r"\d[-/.]\d"), _OPEN_RULES),
     (re.compile(r"st\b|nd\b|rd\b|th\b|on\s\d"), _DAY_RULES),
 )
 _GATE = re.compile(
@@ -354,7 +362,7 @@ _GATE = re.compile(
     r"|to[dmn]|tmr|yester|this|now|in\s|at\sth|hour|(?:a|the|one|two)\s|xmas|christ|valen|easter|new|hallo|thanks|day)"
 )
 _OFFSET_BEFORE = re.compile(
-    rf"(?<!for\s)(?P<duration>\b{_DURATION}|\bday)\s(?P<side>before|after|from|since|past)\s(?:the\s)?$"
+    rf"(?<!for\s)(?P<duration>\b{_DURATION}|\b(?:day|week))\s(?P<side>before|after|from|since|past)\s(?:the\s)?$"
 )
 _OFFSET_BEHIND = re.compile(rf"\s*(?P<sign>[+-])\s?(?P<duration>\d+\s?(?:{'|'.join(UNITS)})s?\b)")
 
@@ -391,7 +399,7 @@ def _offset(text: str, reading: Reading, when: When) -> Reading:
     anchor = datetime.combine(reading.day, noon.timetz())
     before = _OFFSET_BEFORE.search(text, max(0, reading.start - 60), reading.start)
     if before:
-        duration = "1 day" if before["duration"] == "day" else before["duration"]
+        duration = before["duration"] if " " in before["duration"] else f"1 {before['duration']}"
         return replace(
             reading, day=_moved(anchor, duration, -1 if before["side"] == "before" else 1), start=before.start()
         )

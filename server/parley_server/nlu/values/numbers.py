@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import isfinite
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
-from parley_server.nlu.values.counted import fit
+from parley_server.nlu.values.counted import IMPLIED, fit, implied_one
 from parley_server.nlu.values.numerals import SMALL, numerals_in
 from parley_server.nlu.values.protocol import Reference, Refusal
 from parley_server.nlu.values.words import folded
@@ -21,6 +21,7 @@ _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)[a-z]*\.?"
 _NOT_A_NUMBER = re.compile(
     r"\d{1,2}:\d{2}(?::\d{2})?(?:\s?[ap]\.?m\b)?"
     r"|\b(?:\d{1,4}[/.-]){2}\d{1,4}\b"
+    r"|\b(?:half|quarter)\s(?:past|after|to|till)\s\w+"
     r"|\d+(?:st|nd|rd|th)\b"
     r"|(?:\b\d{1,2}(?:[.:]\d\d)?|\b(?:" + "|".join(list(SMALL)[1:13]) + r"))\s?(?:[ap]\.?m\b|o'?\s?clock)"
     rf"|\b{_MONTH}\s\d{{1,2}}(?:,?\s\d{{4}})?\b(?!\s*(?:people|guests|persons|adults|rooms))"
@@ -28,7 +29,6 @@ _NOT_A_NUMBER = re.compile(
     r"|\b[a-z]+\d+[\w-]*|#\s?\w+|\S+@\S+|https?://\S+|\d+d\b"
 )
 _CURRENCY_SCALE = re.compile(r"\b([MK])(?=[A-Z]{3}\b)\s*")
-_FLOOR = 0.3
 
 
 class NumberReader:
@@ -57,14 +57,18 @@ class NumberReader:
 
     def find(self, message: str, definition: SlotDefinition, _reference: Reference) -> Sequence[Candidate]:
         """Finds the numbers; the score says whether what they count is what the slot is about."""
-        numerals = numerals_in(_masked(message))
         low = folded(message)
-        return [
+        found = [
             Candidate(value=value, raw=message[numeral.start : numeral.end], start=numeral.start, score=score)
-            for numeral in numerals
+            for numeral in numerals_in(_masked(message))
             if not isinstance(value := self._typed(numeral.value), Refusal)
             and (score := fit(low, numeral.start, numeral.end, definition)) > 0
         ]
+        if self._whole and all(candidate.score < IMPLIED for candidate in found):
+            one = implied_one(low, definition)
+            if one:
+                found.append(Candidate(value=1, raw=message[one.start() : one.end()], start=one.start(), score=IMPLIED))
+        return found
 
     def _typed(self, value: float) -> SlotValue | Refusal:
         if not self._whole:

@@ -34,10 +34,12 @@ _SCALES: Mapping[str, int] = {
     "thousand": 10**3,
     "lakh": 10**5,
     "lac": 10**5,
+    "lkh": 10**5,
     "million": 10**6,
     "mil": 10**6,
     "mio": 10**6,
     "crore": 10**7,
+    "koti": 10**7,
     "krore": 10**7,
     "billion": 10**9,
     "bn": 10**9,
@@ -87,7 +89,7 @@ def _vocabulary() -> dict[str, tuple[_Kind, Decimal]]:
         table |= {word: (_Kind.SCALE, value), word + "s": (_Kind.SCALE, value)}
     for word, value in (("hundred", 100), ("dozen", 12)):
         table |= {word: (_Kind.MULTIPLE, value), word + "s": (_Kind.MULTIPLE, value)}
-    table |= dict.fromkeys(("and", "a", "an", "point", "minus", "negative"), (_Kind.LINK, 0))
+    table |= dict.fromkeys(("and", "a", "an", "of", "point", "minus", "negative"), (_Kind.LINK, 0))
     table["couple"] = (_Kind.LINK, 2)
     return {word: (kind, Decimal(value)) for word, (kind, value) in table.items()} | {
         glyph: (_Kind.GLYPH, Decimal(above) / below) for glyph, (above, below) in _GLYPHS.items()
@@ -98,15 +100,19 @@ _VOCABULARY = _vocabulary()
 _WORDS = "|".join(sorted((word for word in _VOCABULARY if word.isalpha()), key=len, reverse=True))
 _TOKEN = re.compile(
     r"(?P<digits>(?<![\w.])(?:\d{1,3}(?:,\d{2,3})+(?!,?\d)|\d+)(?:\.\d+)?(?!\.\d)|(?<![\w.])\.\d+)"
-    r"(?P<letter>(?:mm|MM|[kKmMgGbBtT]|\s(?:MM|[KMGBT]))\b)?"
+    r"(?P<letter>(?:mm|MM|[mMgGbBtT]|\s*[kK]|\s(?:MM|[MGBT]))\b)?"
     rf"|(?<![^\W\d])(?P<word>(?i:{_WORDS}))(?![^\W_])|(?P<glyph>[{''.join(_GLYPHS)}])|(?P<slash>(?<=\d)/(?=\d))"
 )
 _GATE = re.compile(
-    rf"[\d{''.join(_GLYPHS)}]|(?<![a-z])(?:{'|'.join((*SMALL, *TENS, *_SCALES))}|hundred|dozen|half|quarter|couple)"
+    rf"[\d{''.join(_GLYPHS)}]|(?<![a-z])(?:{'|'.join((*SMALL, *TENS, *_SCALES))}"
+    "|n[ao]ught|hundred|dozen|half|quarter|couple)"
 )
 _CLOSE = re.compile(r"\s*-?\s*")
 _PRONOUN_BEFORE = re.compile(r"\b(?:this|that|the|which|each|every|any|no|another|some|an?(?: [a-z]+)?|[a-z]+er)\s+$")
-_PRONOUN_AFTER = re.compile(r"\s+(?:of (?:the|these|those|them|your|my)|is|was|that|which|who|with|where)\b|[ -]way\b")
+_PRONOUN_AFTER = re.compile(
+    r"\s+(?:of (?:the|these|those|them|your|my)|is|was|that|which|who|with|where|there|here|instead|[a-z]{2,}ed)\b"
+    r"|[ -]way\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +203,9 @@ class _Parser:
         """Numeral := ["minus"] (fraction | amount ["and"] [fraction]) scale*."""
         sign = -1 if self._takes("minus", "negative") else 1
         value = self._fraction()
-        if value is None:
+        if value is not None:
+            self._take_of()
+        else:
             value = self._amount()
             if value is None or self._is_ordinal():
                 return None
@@ -221,6 +229,11 @@ class _Parser:
         self.at += 1
         return True
 
+    def _take_of(self) -> None:
+        """Takes the "of a" of "two thirds of a million"."""
+        if self._peek().text == "of" and self._peek(1).text == "a" and self._peek(2).kind is _Kind.SCALE:
+            self.at += 2
+
     def _is_ordinal(self) -> bool:
         """Whether what was read goes on as an ordinal number, as in "twenty second"; takes it along."""
         ordinal = self._peek().kind in {_Kind.ORDINAL, _Kind.PART} and self._peek().text not in {"half", "quarter"}
@@ -239,8 +252,9 @@ class _Parser:
         if first.text in {"a", "an", "one"} and second.text in {"half", "quarter"}:
             self.at += 2
             return 1 / second.value
-        if first.text == "half" and second.text == "a" and third.kind in {_Kind.SCALE, _Kind.MULTIPLE}:
-            self.at += 2
+        skipped = 2 if second.text == "a" else 1
+        if first.text == "half" and self._peek(skipped).kind in {_Kind.SCALE, _Kind.MULTIPLE}:
+            self.at += skipped
             return self._take().value / 2
         above = self._amount()
         part = self._peek().kind
@@ -259,6 +273,8 @@ class _Parser:
             if digits:
                 return Decimal(f"0.{digits}")
         elif self._takes("and") or self._peek().kind in {_Kind.GLYPH, _Kind.DIGITS}:
+            if self._peek(1).kind is _Kind.PART and self._takes("a", "an"):
+                return 1 / self._take().value
             fraction = self._fraction()
             if fraction is not None:
                 return fraction
@@ -313,7 +329,8 @@ class _Parser:
     def _rest_of_hundred(self) -> Decimal:
         skip = 1 if self._peek().text == "and" else 0
         follows = self._peek(skip + 1).kind in {_Kind.PART, _Kind.PARTS}
-        if self._peek(skip).kind not in {_Kind.SMALL, _Kind.TENS} or follows:
+        counts = {_Kind.SMALL, _Kind.TENS, _Kind.DIGITS} if skip else {_Kind.SMALL, _Kind.TENS}
+        if self._peek(skip).kind not in counts or follows:
             return Decimal(0)
         self.at += skip
         return self._below_hundred()

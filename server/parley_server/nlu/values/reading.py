@@ -60,6 +60,6 @@ def _surest(found: list[Candidate], message: str, definition: SlotDefinition) ->
 
     def weight(candidate: Candidate) -> float:
         before = words_of(text[max(0, candidate.start - _NEAR) : candidate.start])[-4:]
-        return candidate.score + 0.1 * sum(word.stem in context for word in before)
+        return candidate.score + 0.05 * sum(word.stem in context for word in before)
 
     return max(found, key=weight)

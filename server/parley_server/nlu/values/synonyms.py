@@ -5,7 +5,7 @@ This module must not know any definition. A synonym counts only where it fits on
 
 from collections.abc import Mapping
 
-from parley_server.nlu.values.words import stems_of
+from parley_server.nlu.values.words import WORD, singular
 
 _GROUPS = (
     "inexpensive, cheap, low cost, budget, affordable, economical, low priced, bargain",
@@ -48,11 +48,11 @@ _GROUPS = (
 def _table() -> Mapping[tuple[str, ...], frozenset[tuple[str, ...]]]:
     table: dict[tuple[str, ...], frozenset[tuple[str, ...]]] = {}
     for group in _GROUPS:
-        phrases = frozenset(stems_of(phrase) for phrase in group.split(","))
+        phrases = frozenset(tuple(map(singular, WORD.findall(phrase))) for phrase in group.split(","))
         for phrase in phrases:
             table[phrase] = table.get(phrase, frozenset()) | (phrases - {phrase})
     return table
 
 
 SYNONYMS = _table()
-"""The other phrases of each phrase, as stems."""
+"""The other phrases of each phrase, as words in the singular."""

@@ -30,13 +30,13 @@ _NAMED: Mapping[str, time] = {
     "midnight": time(0),
 }
 
-_HOUR = rf"(?P<hour>\d{{1,2}}|{'|'.join(_HOURS)})\b"
+_HOUR = rf"(?P<hour>\d{{1,2}}(?!\d)|(?:{'|'.join(_HOURS)})\b)"
 _UNITS = "one|two|three|four|five|six|seven|eight|nine"
 _TEENS = "|".join(word for word, value in SMALL.items() if value > 9)
 _MINUTES = rf"(?:(?:twenty|thirty|forty|fifty)(?:[\s-](?:{_UNITS}))?|{_TEENS}|(?:oh|o)[\s-](?:{_UNITS}))"
 _PART = "morning|afternoon|evening|night|tonight"
 _BEHIND = re.compile(
-    r"(?P<clock>\s?o'?\s?clock\b)?(?:\s?(?P<half>[ap])(?:\.?\s?m\b\.?|\b(?<=\d.)))?"
+    r"(?P<clock>\s?o['\x22]?\s?clock\b)?(?:\s?(?P<half>[ap])(?:\.?\s?m\b\.?|\b(?<=\d.)))?"
     rf"(?:,?\s(?:in\sthe\s|at\s|this\s|of\sthe\s|tomorrow\s|today\s)?(?P<part>{_PART})\b)?"
 )
 _BEFORE = re.compile(
@@ -49,8 +49,8 @@ _CORES = (
     ),
     re.compile(r"(?<![\d:.,/-])(?P<hour>\d{2})(?P<minute>\d{2})(?=\s?(?:hours|hrs|h)\b)"),
     re.compile(
-        rf"\b(?P<minute>half|(?:a\s)?quarter|\d{{1,2}}|{_MINUTES}|five)(?:\s(?:minutes|mins?))?\s"
-        rf"(?P<side>past|after|to|till|before)\s{_HOUR}(?!:)"
+        rf"\b(?P<minute>half|(?:a\s)?quarter|5|[12][05]|{_MINUTES}|five|\d{{1,2}}(?=\smin))(?:\s(?:minutes|mins?))?\s"
+        rf"(?<!from\s..)(?<!from\s...)(?P<side>past|after|to|till|of|before)\s{_HOUR}(?!:)"
     ),
     re.compile(rf"\b(?P<hour>{'|'.join(_HOURS)})[\s-](?P<minute>{_MINUTES})\b(?!\s(?:dollars|bucks|people|percent))"),
     re.compile(rf"(?<![\d:.,/$€£#-])\b{_HOUR}(?![:/%$€£-]?\d|\.\d|,\d)"),
@@ -58,6 +58,7 @@ _CORES = (
 _AHEAD = re.compile(
     r"\bin\s(?P<count>\d{1,3}|half\san?|an?|" + "|".join(SMALL) + r")\s(?P<unit>hours?|hrs?|minutes?|mins?)\b"
 )
+_LONE = re.compile(rf"\W*(?:{_HOUR}|(?P<four>(?:[01]\d|2[0-4])[0-5]\d))\W*")
 _GATE = re.compile(r"\d|noon|midday|midnight|(?<![a-z])(?:" + "|".join((*_HOURS, "half", "an?")) + r")\b")
 _MORNING = re.compile(r"\b(?:morning|breakfast|sunrise|dawn)\b")
 _LATER = re.compile(r"\b(?:afternoon|evening|night|tonight|dinner|supper)\b")
@@ -82,7 +83,10 @@ class TimeReader:
         if not isinstance(words, str):
             return _REFUSAL
         text = folded(words)
-        readings = list(_readings(text, reference.now)) or list(_readings(f"at {text.strip()}", reference.now))
+        lone = _LONE.fullmatch(text)
+        if lone:
+            text = f"{lone['four'][:2]}:{lone['four'][2:]}" if lone["four"] else f"at {lone['hour']}"
+        readings = list(_readings(text, reference.now))
         impossible = next((reading for reading in readings if reading.value is None), None)
         if impossible is not None:
             return Refusal("There is no such time: please give one from 0:00 to 23:59.", words.strip())
@@ -146,7 +150,7 @@ def _reading(text: str, match: re.Match[str]) -> _Reading | None:
         hour = 24
     elif half:
         hour = hour % 12 + 12 * (half == "p") if hour < 13 else hour
-    if groups.get("side") in {"to", "till", "before"}:
+    if groups.get("side") in {"to", "till", "of", "before"}:
         hour, minute = (hour - 1) % 24, 60 - minute
     value = time(hour, minute, second) if hour < 24 and minute < 60 and second < 60 else None
     return _Reading(value, match.start(), behind.end(), score)

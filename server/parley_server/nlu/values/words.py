@@ -4,6 +4,7 @@ This module must not know any slot type.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,7 +19,7 @@ STOP_WORDS = word_set(
     "whether which will with would you your specific user"
 )
 
-_ENDINGS = (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("s", ""))
+_PLURALS = (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("s", ""))
 _VERB_ENDINGS = ("ing", "ed")
 
 
@@ -27,6 +28,7 @@ class Word:
     """A word of a message."""
 
     stem: str
+    """The form in which it is compared."""
     start: int
     end: int
 
@@ -40,12 +42,19 @@ def folded(message: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def stem(word: str) -> str:
-    """Cuts the ending off a lower-case English word, so that `sharing`, `shares` and `shared` are one."""
+def singular(word: str) -> str:
+    """Cuts the ending of the plural or the possessive off a lower-case English noun."""
     if word.endswith("'s"):
         word = word[:-2]
     if len(word) > 3 and not word.endswith(("ss", "us", "is")):
-        word = next((word[: -len(old)] + new for old, new in _ENDINGS if word.endswith(old)), word)
+        word = next((word[: -len(old)] + new for old, new in _PLURALS if word.endswith(old)), word)
+    return word
+
+
+@lru_cache(maxsize=4096)
+def stem(word: str) -> str:
+    """Cuts the ending off a lower-case English word, so that `sharing`, `shares` and `shared` are one."""
+    word = singular(word)
     ending = next((ending for ending in _VERB_ENDINGS if word.endswith(ending) and len(word) > len(ending) + 2), "")
     if ending:
         word = word[: -len(ending)]
@@ -54,9 +63,9 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("e") else word
 
 
-def words_of(text: str) -> list[Word]:
-    """Splits a folded text into its words."""
-    return [Word(stem(match[0]), match.start(), match.end()) for match in WORD.finditer(text)]
+def words_of(text: str, form: Callable[[str], str] = stem) -> list[Word]:
+    """Splits a folded text into its words, each brought to a form in which it is compared."""
+    return [Word(form(match[0]), match.start(), match.end()) for match in WORD.finditer(text)]
 
 
 @lru_cache(maxsize=1024)

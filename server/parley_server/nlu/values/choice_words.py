@@ -1,0 +1,92 @@
+"""The words by which the choices of a slot are recognised, made once for each definition.
+
+This module must not know messages: `choices` compares them with these words.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
+
+from parley_server.core.slots import Choice, SlotDefinition
+from parley_server.nlu.clauses import word_set
+from parley_server.nlu.values.synonyms import SYNONYMS
+from parley_server.nlu.values.words import STOP_WORDS, context_stems, folded, singular, stem, words_of
+
+NAMED, MISTYPED, SYNONYM, PART = 1.0, 0.85, 0.75, 0.6
+"""The scores, by how a choice is recognised."""
+SHORTEST_MISTYPED = 5
+"""A word with fewer letters is too near to others to be corrected."""
+
+_DULL = word_set("area place type class other general high low very service all")
+"""Words that make no choice out of a name that has more words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Words that mean a choice."""
+
+    words: tuple[str, ...]
+    """In lower case and in the singular."""
+    choice: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """All the phrases of a slot."""
+
+    phrases: Mapping[str, tuple[Phrase, ...]]
+    """By their first word, the longest and surest first."""
+    long_words: frozenset[str]
+    """The words of the choices' own names that are long enough to be mistyped."""
+
+
+def vocabulary_of(definition: SlotDefinition) -> Vocabulary:
+    """Returns the words of a slot's choices, but for those that are numbers."""
+    return _vocabulary(definition.choices, context_stems(definition))
+
+
+@lru_cache(maxsize=1024)
+def _vocabulary(choices: tuple[Choice, ...], context: frozenset[str]) -> Vocabulary:
+    named = [
+        (_words(text), choice.name)
+        for choice in choices
+        for text in (choice.name, *choice.synonyms)
+        if not text.isdigit()
+    ]
+    joined = [(("".join(words),), name) for words, name in named if len(words) > 1]
+    synonyms = [(other, name) for words, name in named for other in SYNONYMS.get(words, ())]
+    parts = [
+        ((word,), name)
+        for words, name in named
+        for word in words
+        if len(words) > 1 and word not in STOP_WORDS and word not in _DULL and stem(word) not in context
+    ]
+    phrases: dict[tuple[str, ...], Phrase] = {}
+    for group, score in ((named + joined, NAMED), (synonyms, SYNONYM), (parts, PART)):
+        _add_unique(phrases, group, score)
+    by_first: dict[str, list[Phrase]] = {}
+    for phrase in sorted(phrases.values(), key=lambda phrase: (-len(phrase.words), -phrase.score)):
+        by_first.setdefault(phrase.words[0], []).append(phrase)
+    known = chain.from_iterable(words for words, _ in named)
+    return Vocabulary(
+        {first: tuple(group) for first, group in by_first.items()},
+        frozenset(word for word in known if len(word) >= SHORTEST_MISTYPED),
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.stem for word in words_of(folded(text).replace("_", " "), singular))
+
+
+def _add_unique(
+    phrases: dict[tuple[str, ...], Phrase], group: Iterable[tuple[tuple[str, ...], str]], score: float
+) -> None:
+    """Adds the phrases that mean one choice alone, unless surer ones stand there."""
+    meanings: dict[tuple[str, ...], set[str]] = {}
+    for words, name in group:
+        meanings.setdefault(words, set()).add(name)
+    for words, names in meanings.items():
+        if words and len(names) == 1:
+            phrases.setdefault(words, Phrase(words, names.pop(), score))
