@@ -8,9 +8,11 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(
         level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z"
     )
-    # Some libraries speak of their own business at INFO.
+    # These speak of their own business below WARNING.
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_news)
+    grpc_log = logging.getLogger("grpc._cython.cygrpc")
+    grpc_log.setLevel(logging.WARNING)
+    grpc_log.addFilter(_is_news)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -20,6 +20,7 @@ from parley_server.rpc.statuses import internal_status, new_error_id, status_of
 logger = logging.getLogger(__name__)
 
 _OWN_METHODS = "/parley.v1."
+_MOST_DETAILS = 300
 
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -68,7 +69,7 @@ def _wrap(name: str, handler: _Handler) -> _Handler:
                 status.code.name,
                 type(error).__name__,
                 session_id[:128],
-                error.details,
+                str(error.details)[:_MOST_DETAILS],
                 _since(began),
             )
         except (asyncio.CancelledError, AbortError):

@@ -171,7 +171,8 @@ def _wire_value(value: SlotValue) -> session_wire.SlotValue:
         case date():
             return session_wire.SlotValue(date_value=value.isoformat())
         case time():
-            return session_wire.SlotValue(time_value=value.isoformat("auto"))
+            exact = value.second or value.microsecond
+            return session_wire.SlotValue(time_value=value.isoformat("auto" if exact else "minutes"))
 
 
 def _slot_values(slots: Mapping[str, session_wire.SlotValue]) -> dict[str, SlotValue]:
