@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from multiprocessing import parent_process
 
 from parley_server.assistants.loading import load_assistant
 from parley_server.errors import StoreError
@@ -19,7 +20,7 @@ from parley_server.service.events import Limits
 from parley_server.service.running import RunningTurns
 from parley_server.service.sessions import Sessions
 from parley_server.settings import Settings
-from parley_server.stores.options import Clock, StoreOptions, utc_now
+from parley_server.stores.options import Clock, utc_now
 from parley_server.stores.protocol import StateStore
 from parley_server.stores.registry import open_store, redacted
 
@@ -56,9 +57,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
     )
     grace = timedelta(seconds=settings.grace)
     async with AsyncExitStack() as closing:
-        store = await open_store(
-            settings.store, durability=settings.least_durability, options=StoreOptions(clock=clock)
-        )
+        options = replace(settings.store_options, clock=clock)
+        store = await open_store(settings.store, durability=settings.least_durability, options=options)
         closing.push_async_callback(store.close)
         turns = RunningTurns(waiting_limit=limits.waiting_turns)
         closing.push_async_callback(turns.drain, grace)
@@ -71,7 +71,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             clock=clock,
         )
         sessions = Sessions(store=store, catalogue=catalogue, limits=limits)
-        rpc = RpcServer(ConversationServicer(chat, sessions), ready=store.ready)
+        rpc = RpcServer(ConversationServicer(chat, sessions), ready=store.ready, shares_port=settings.workers > 1)
         port = await rpc.start(settings.listen)
         closing.push_async_callback(rpc.stop, grace)
         sweeping = asyncio.create_task(_sweep(store))
@@ -95,11 +95,22 @@ async def serve(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    if parent := parent_process():
+        # A worker whose parent was killed has nobody to stop it.
+        loop.add_reader(parent.sentinel, _end_with_parent, stop)
     async with running(settings) as server:
         await stopping.wait()
         logger.info("stopping: %d turns are running", len(server.turns))
         await server.rpc.leave()
         await asyncio.sleep(settings.drain_delay)
+
+
+def _end_with_parent(stop: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    parent = parent_process()
+    if parent:
+        loop.remove_reader(parent.sentinel)
+    stop()
 
 
 async def _sweep(store: StateStore) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from parley_server.errors import InvalidSettings
+from parley_server.stores.options import StoreOptions
 from parley_server.stores.protocol import Durability
 
 _LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -29,9 +30,14 @@ class Settings:
         (), "An assistant's definition; give it more than once for more of them, the first is the default one."
     )
     durability: str = _setting("", "What a committed turn must outlive: none, process, disk or replicated.")
+    workers: int = _setting(1, "How many processes serve; they share the port and the store.")
     idle_expiry: float = _setting(3600.0, "Seconds that a session outlives its last turn; 0: for ever.")
     turn_budget: float = _setting(60.0, "Seconds that a turn may take when its caller sets no deadline.")
     waiting_turns: int = _setting(64, "How many turns of one session may run or wait at once.")
+    lease: float = _setting(
+        15.0, "Seconds that a server which stopped in the midst of a turn keeps its session from others."
+    )
+    store_timeout: float = _setting(2.0, "Seconds that one step of the store may take.")
     drain_delay: float = _setting(0.0, "Seconds to go on serving after SIGTERM, so that balancers notice.")
     grace: float = _setting(30.0, "Seconds that open calls get to end when the server stops.")
     log_level: str = _setting("info", "debug (a line for each call), info (for each refused one), warning or error.")
@@ -47,6 +53,9 @@ class Settings:
             for name, wrong, problem in (
                 ("listen", ":" not in self.listen, "write HOST:PORT"),
                 ("durability", self.durability not in ("", *_durabilities()), f"one of {', '.join(_durabilities())}"),
+                ("workers", self.workers < 1, "must be at least 1"),
+                ("lease", self.lease <= 0, "must be more than 0"),
+                ("store_timeout", self.store_timeout <= 0, "must be more than 0"),
                 ("idle_expiry", self.idle_expiry < 0, "must not be negative"),
                 ("turn_budget", self.turn_budget <= 0, "must be more than 0"),
                 ("waiting_turns", self.waiting_turns < 1, "must be at least 1"),
@@ -63,6 +72,15 @@ class Settings:
     def definitions(self) -> Sequence[Path]:
         """The files of the assistants; the booking example when none is named."""
         return self.assistant or (booking_example(),)
+
+    @property
+    def store_options(self) -> StoreOptions:
+        """How the store is to work."""
+        return StoreOptions(
+            shared=self.workers > 1,
+            lease=timedelta(seconds=self.lease),
+            timeout=timedelta(seconds=self.store_timeout),
+        )
 
     @property
     def least_durability(self) -> Durability | None:

@@ -44,15 +44,19 @@ def _settings_options(command: _F) -> _F:
 @_settings_options
 def serve(**options: Any) -> None:
     """Serve assistants over gRPC. Without options: the booking example, SQLite, no key, no other server."""
+    # A client's commands do not pay for the server.
     import asyncio  # noqa: PLC0415
 
-    from parley_server import app, logs  # noqa: PLC0415  # a client's commands do not pay for the server
+    from parley_server import app, logs, workers  # noqa: PLC0415
 
     settings = Settings(**options)
     with _clear_errors():
         settings.validate()
         logs.configure_logging(settings.log_level)
-        asyncio.run(app.serve(settings))
+        if settings.workers > 1:
+            workers.serve_with_workers(settings)
+        else:
+            asyncio.run(app.serve(settings))
 
 
 @parley.command()

@@ -24,7 +24,7 @@ _MOST_DETAILS = 300
 
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-_Handler: TypeAlias = grpc.RpcMethodHandler  # type: ignore[type-arg]  # it is generic in the stubs alone
+_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
 class Boundary(grpc.aio.ServerInterceptor):
@@ -35,9 +35,9 @@ class Boundary(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]],
+        continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]]",
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> _Handler | None:
+    ) -> "_Handler | None":
         """Gives the wrapped handler of a method."""
         method = handler_call_details.method
         if method not in self._wrapped:

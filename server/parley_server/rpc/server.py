@@ -20,8 +20,6 @@ logger = logging.getLogger(__name__)
 SERVICE: str = conversation_pb2.DESCRIPTOR.services_by_name["ConversationService"].full_name
 
 _OPTIONS = (
-    # A second server on the port is an error, not a silent share of its connections.
-    ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", 256 * 1024),
     # Guards memory only: beyond it calls queue silently in the client.
     ("grpc.max_concurrent_streams", 1000),
@@ -43,12 +41,19 @@ _HEALTH_INTERVAL = timedelta(seconds=2)
 class RpcServer:
     """Serves `ConversationService`, health and reflection."""
 
-    def __init__(self, servicer: ConversationServicer, *, ready: Callable[[], Awaitable[None]]) -> None:
-        """Takes the service, and what raises StoreUnavailable while it can not serve."""
+    def __init__(
+        self, servicer: ConversationServicer, *, ready: Callable[[], Awaitable[None]], shares_port: bool = False
+    ) -> None:
+        """Takes the service, what raises StoreUnavailable while it can not serve, and whether it is one of several.
+
+        A second server on the port is an error unless it is one of several workers: it would silently take a share of
+        the connections.
+        """
         self._ready = ready
         # Interceptors, from the outside in:
         #   Boundary: nothing may come between a caller and the mapping of errors.
-        self._server = grpc.aio.server(interceptors=[Boundary()], options=_OPTIONS)
+        options = (*_OPTIONS, ("grpc.so_reuseport", int(shares_port)))
+        self._server = grpc.aio.server(interceptors=[Boundary()], options=options)
         self._health = health.aio.HealthServicer()
         add_ConversationServiceServicer_to_server(servicer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
