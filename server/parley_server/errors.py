@@ -12,6 +12,7 @@
     │   └── SessionBusy            another turn is running and the wait is over
     ├── Overloaded                 more work is waiting than may
     ├── DeadlineExceeded           the caller's deadline passed before the commit
+    ├── CallerStalled              the caller does not read what it is sent
     ├── ShuttingDown               the server takes no more turns
     ├── StoreError
     │   ├── StoreUnavailable       the store did not answer
@@ -140,6 +141,15 @@ class DeadlineExceeded(ParleyError):
 
     def __init__(self) -> None:
         super().__init__("the deadline passed before the turn could be committed")
+
+
+class CallerStalled(ParleyError):
+    """The caller does not read what it is sent; a turn may have been committed all the same."""
+
+    maybe_applied = True
+
+    def __init__(self) -> None:
+        super().__init__("the caller has stopped reading")
 
 
 class ShuttingDown(ParleyError):

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-import parley
 from support.ports import free_port
 from support.waiting import until
+
+import parley
 
 PATIENT = timedelta(seconds=20)
 

@@ -120,6 +120,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
         {"reason": "INTERNAL", "domain": "parley.v1",
          "metadata": {"applied": "unknown", "error_id": "4f1c2a"}}
     """
+    ERROR_REASON_CALLER_STALLED: _ErrorReason.ValueType  # 18
+    """The caller did not read what it was sent for as long as half a minute. RESOURCE_EXHAUSTED.
+
+        {"reason": "CALLER_STALLED", "domain": "parley.v1", "metadata": {"applied": "unknown"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of the `google.rpc.ErrorInfo` (domain `parley.v1`) that travels with every status that parley itself
@@ -225,5 +230,10 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 17
 
     {"reason": "INTERNAL", "domain": "parley.v1",
      "metadata": {"applied": "unknown", "error_id": "4f1c2a"}}
+"""
+ERROR_REASON_CALLER_STALLED: ErrorReason.ValueType  # 18
+"""The caller did not read what it was sent for as long as half a minute. RESOURCE_EXHAUSTED.
+
+    {"reason": "CALLER_STALLED", "domain": "parley.v1", "metadata": {"applied": "unknown"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -4,18 +4,23 @@ The methods are coroutines that write, not generators: a generator that waits at
 call.
 """
 
+import asyncio
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Any, TypeAlias
 
 import grpc
+from google.protobuf.message import Message
 
 from parley.v1 import conversation_pb2 as wire
 from parley.v1.conversation_pb2_grpc import ConversationServiceServicer
+from parley_server.errors import CallerStalled
 from parley_server.ids import DEFAULT_TENANT, SessionKey
 from parley_server.rpc.conversion import chat_command, chat_response, end_response, get_response
 from parley_server.service.chat import Chat
 from parley_server.service.sessions import Sessions
+
+_WRITE_TIME = timedelta(seconds=30)
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -35,7 +40,7 @@ class ConversationServicer(ConversationServiceServicer):
         listener = await self._chat.take(chat_command(request, DEFAULT_TENANT), _budget(context))
         try:
             while events := await listener.next():
-                await context.write(chat_response(events))
+                await _write(context, chat_response(events))
         finally:
             listener.leave()
 
@@ -45,7 +50,7 @@ class ConversationServicer(ConversationServiceServicer):
         read = self._sessions.follow if request.follow else self._sessions.get
         async with aclosing(read(key, include_history=request.include_history, after_turn=request.after_turn)) as parts:
             async for part in parts:
-                await context.write(get_response(part))
+                await _write(context, get_response(part))
 
     async def EndSession(self, request: wire.EndSessionRequest, context: _Context) -> None:  # type: ignore[override]
         """Ends a session."""
@@ -57,7 +62,16 @@ class ConversationServicer(ConversationServiceServicer):
         )
         async with aclosing(ending) as parts:
             async for part in parts:
-                await context.write(end_response(part))
+                await _write(context, end_response(part))
+
+
+async def _write(context: _Context, message: Message) -> None:
+    # A caller who does not read would keep its call, and what it is to be sent, in memory for ever.
+    try:
+        async with asyncio.timeout(_WRITE_TIME.total_seconds()):
+            await context.write(message)
+    except TimeoutError:
+        raise CallerStalled from None
 
 
 def _budget(context: _Context) -> timedelta | None:

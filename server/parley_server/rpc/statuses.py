@@ -33,6 +33,7 @@ _TABLE: Mapping[type[errors.ParleyError], tuple["code_pb2.Code.ValueType", str]]
     errors.SessionBusy: (code_pb2.ABORTED, "SESSION_BUSY"),
     errors.Overloaded: (code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
     errors.DeadlineExceeded: (code_pb2.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"),
+    errors.CallerStalled: (code_pb2.RESOURCE_EXHAUSTED, "CALLER_STALLED"),
     errors.ShuttingDown: (code_pb2.UNAVAILABLE, "SHUTTING_DOWN"),
     errors.StoreError: (code_pb2.UNAVAILABLE, "STORE_UNAVAILABLE"),
     errors.StoreUnavailable: (code_pb2.UNAVAILABLE, "STORE_UNAVAILABLE"),
