@@ -78,8 +78,16 @@ class LeaseTable:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Joins the steps inside it, so that they cost one write."""
-        with self._thread_lock, self._connection:
-            yield
+        with self._thread_lock:
+            # Not `with self._connection`: that one waits for other processes without letting other threads run.
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
 
     def take(self, key: bytes, now: datetime) -> bool:
         """Takes the lease of a session unless somebody else holds it, and says whether it did."""
@@ -122,7 +130,6 @@ class LeaseTable:
     def _connect(self, timeout: timedelta) -> apsw.Connection:
         connection = apsw.Connection(str(self._directory / "leases.db"))
         connection.set_busy_timeout(timeout // timedelta(milliseconds=1))
-        connection.transaction_mode = "IMMEDIATE"
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute(_SCHEMA)

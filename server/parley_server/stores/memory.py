@@ -182,7 +182,6 @@ class _Hold(AbstractAsyncContextManager[OpenSession]):
         self.repeat: TurnRecord | None = None
 
     async def __aenter__(self) -> OpenSession:
-        self._shelf.check_open()
         await self._shelf.turnstile.enter(self._key, self._wait)
         self._held = True
         session = self._session = self._shelf.live(self._key)

@@ -16,14 +16,17 @@ class Turnstile:
 
     def __init__(self) -> None:
         self._queues: dict[SessionKey, deque[asyncio.Future[None]]] = {}
+        self._closed = False
 
     async def enter(self, key: SessionKey, wait: timedelta) -> None:
         """Returns when the session is the caller's, who must `leave` it later.
 
         Raises:
             SessionBusy: Another holder kept it for longer than `wait`.
-            StoreUnavailable: The turnstile was closed meanwhile.
+            StoreUnavailable: The turnstile is closed.
         """
+        if self._closed:
+            raise _closed()
         queue = self._queues.get(key)
         if queue is None:
             self._queues[key] = deque()
@@ -52,11 +55,12 @@ class Turnstile:
         del self._queues[key]
 
     def close(self) -> None:
-        """Turns away everyone who waits."""
+        """Turns away everyone who waits, and everyone who comes."""
+        self._closed = True
         for queue in self._queues.values():
             for place in queue:
                 if not place.done():
-                    place.set_exception(StoreUnavailable("the store is closed"))
+                    place.set_exception(_closed())
 
     def _give_up(self, key: SessionKey, place: asyncio.Future[None]) -> None:
         admitted = place.done() and not place.cancelled() and place.exception() is None
@@ -66,3 +70,7 @@ class Turnstile:
             queue = self._queues[key]
             if place in queue:
                 queue.remove(place)
+
+
+def _closed() -> StoreUnavailable:
+    return StoreUnavailable("the store is closed")

@@ -1,1 +1,1 @@
-"""What is exported for tests of other people's parts: the store contract, and fakes."""
+"""What tests of parley, and of what is plugged into it, are made with. It needs pytest and pytest-asyncio."""

@@ -19,9 +19,6 @@ from parley_server.stores.sqlite.thread import AnyJob, Publish, Step
 
 logger = logging.getLogger(__name__)
 
-_LEASING = {Step.OPEN, Step.RELEASE, Step.RENEW}
-_READING = {Step.OPEN, Step.READ}
-
 
 class BatchRunner:
     """Does batches of jobs on one database, and opens it again after it has failed."""
@@ -56,8 +53,8 @@ class BatchRunner:
             publish(jobs)
             return
         if others:
-            self._change_leases(leases, [job for job in others if job.step in _LEASING])
-            self._read(tables, [job for job in others if job.step in _READING and not job.done])
+            self._change_leases(leases, [job for job in others if job.step is not Step.READ])
+            self._read(tables, [job for job in others if not job.done])
             publish(others)
         if writes:
             self._write(tables, leases, writes)

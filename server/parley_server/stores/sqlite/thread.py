@@ -60,7 +60,7 @@ class Job(Generic[T]):
     @property
     def writes(self) -> bool:
         """Whether it changes what is stored."""
-        return self.step in {Step.COMMIT, Step.WRITE}
+        return self.step is Step.COMMIT or self.step is Step.WRITE
 
     def finish(self, result: T) -> None:
         """Sets what came of it."""
