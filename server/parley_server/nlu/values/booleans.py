@@ -5,13 +5,14 @@ Asked, a yes or no is the value. Unasked, the slot's own words are looked for: "
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
 from parley_server.core.understanding import Answer
 from parley_server.nlu.answers import answer_of
 from parley_server.nlu.clauses import clauses_of, word_set
 from parley_server.nlu.values.protocol import Reference, Refusal
-from parley_server.nlu.values.words import Word, folded, name_stems, stem, words_of
+from parley_server.nlu.values.words import folded, name_stems, stem
 
 _REFUSAL = Refusal("Please answer yes or no.")
 _VOLUNTEERED = 0.8
@@ -27,7 +28,6 @@ _ASKED = re.compile(
     r"[^.!?]*$"
 )
 """Begins a question about a thing, which says nothing of what the user wants: "does the hotel have parking?"."""
-_COMPOUND = re.compile(r"[a-z]+-[a-z]+")
 _LITTLE_SAID = frozenset(
     stem(word)
     for word in word_set(
@@ -55,23 +55,26 @@ class BooleanReader:
 
     def find(self, message: str, definition: SlotDefinition, _reference: Reference) -> Sequence[Candidate]:
         """Finds the slot's own words; "no", "without" and the like before them make the value false."""
-        wanted = [word for word in name_stems(definition) if word not in _LITTLE_SAID]
+        wanted = tuple(word for word in name_stems(definition) if word not in _LITTLE_SAID)
         if not wanted:
             return ()
         text = folded(message)
-        named = next((word for word in words_of(text) if _names(word.stem, wanted)), None) or _compound(text, wanted)
-        if named is None or _ASKED.search(text, 0, named.start):
+        named = next((match for match in _mentions(wanted).finditer(text) if _names(match[0], wanted)), None)
+        if named is None or _ASKED.search(text, 0, named.start()):
             return ()
-        clause = max((match.end() for match in _CLAUSE.finditer(text, 0, named.start)), default=0)
-        value = _DENIED.search(text, clause, named.start) is None
-        return (Candidate(value=value, raw=message[named.start : named.end], start=named.start, score=_VOLUNTEERED),)
+        start, end = named.span()
+        clause = max((match.end() for match in _CLAUSE.finditer(text, 0, start)), default=0)
+        value = _DENIED.search(text, clause, start) is None
+        return (Candidate(value=value, raw=message[start:end], start=start, score=_VOLUNTEERED),)
 
 
-def _compound(text: str, wanted: Sequence[str]) -> Word | None:
-    """Finds a name that the message writes with a hyphen: "wi-fi"."""
-    words = (Word(stem(match[0].replace("-", "")), *match.span()) for match in _COMPOUND.finditer(text))
-    return next((word for word in words if _names(word.stem, wanted)), None)
+@lru_cache(maxsize=1024)
+def _mentions(wanted: tuple[str, ...]) -> re.Pattern[str]:
+    """Makes the pattern of the words that may name the slot: they begin alike, with or without a hyphen ("wi-fi")."""
+    beginnings = (word[:-1] if len(word) > 4 else word for word in wanted)
+    return re.compile(rf"\b(?:{'|'.join('-?'.join(map(re.escape, beginning)) for beginning in beginnings)})[\w']*")
 
 
-def _names(word: str, wanted: Sequence[str]) -> bool:
-    return any(word == other or (len(other) > 5 and word.startswith(other[:-1])) for other in wanted)
+def _names(word: str, wanted: tuple[str, ...]) -> bool:
+    found = stem(word.replace("-", ""))
+    return any(found == other or (len(other) > 5 and found.startswith(other[:-1])) for other in wanted)

@@ -40,6 +40,8 @@ class Vocabulary:
     """By their first word, the longest and surest first."""
     long_words: frozenset[str]
     """The words of the choices' own names that are long enough to be mistyped."""
+    initials: frozenset[str]
+    """The first letters of these."""
 
 
 def vocabulary_of(definition: SlotDefinition) -> Vocabulary:
@@ -53,7 +55,7 @@ def _vocabulary(choices: tuple[Choice, ...], context: frozenset[str]) -> Vocabul
         (_words(text), choice.name)
         for choice in choices
         for text in (choice.name, *choice.synonyms)
-        if not text.isdigit()
+        if not text.isdecimal()
     ]
     joined = [(("".join(words),), name) for words, name in named if len(words) > 1]
     synonyms = [(other, name) for words, name in named for other in SYNONYMS.get(words, ())]
@@ -70,10 +72,9 @@ def _vocabulary(choices: tuple[Choice, ...], context: frozenset[str]) -> Vocabul
     for phrase in sorted(phrases.values(), key=lambda phrase: (-len(phrase.words), -phrase.score)):
         by_first.setdefault(phrase.words[0], []).append(phrase)
     known = chain.from_iterable(words for words, _ in named)
-    return Vocabulary(
-        {first: tuple(group) for first, group in by_first.items()},
-        frozenset(word for word in known if len(word) >= SHORTEST_MISTYPED),
-    )
+    long_words = frozenset(word for word in known if len(word) >= SHORTEST_MISTYPED)
+    initials = frozenset(word[0] for word in long_words)
+    return Vocabulary({first: tuple(group) for first, group in by_first.items()}, long_words, initials)
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from parley_server.nlu.values.counted import IMPLIED
 from parley_server.nlu.values.numbers import NumberReader
 from parley_server.nlu.values.numerals import ORDINALS, SMALL
 from parley_server.nlu.values.protocol import Reference, Refusal
-from parley_server.nlu.values.words import Word, folded, singular, words_of
+from parley_server.nlu.values.words import WORD, Word, folded, singular, words_of
 
 _NEGATED = re.compile(
     r"\b(?:not|no|non|without|except|instead\sof|rather\sthan|other\sthan|but\snot)[\s-](?:an?\s|the\s)?$"
@@ -54,6 +54,8 @@ class ChoiceReader:
         """Finds every choice that is named; those that are less surely meant only where none is named outright."""
         vocabulary = vocabulary_of(definition)
         text = folded(message)
+        if not _may_name(text, vocabulary):
+            return _numbers(message, definition, reference)
         words = words_of(text, singular)
         found = _numbers(message, definition, reference)
         found += [_candidate(phrase, message, span) for phrase, span in _phrases(text, words, vocabulary)]
@@ -83,7 +85,7 @@ def _candidate(phrase: Phrase, message: str, span: slice) -> Candidate:
 
 def _numbers(message: str, definition: SlotDefinition, reference: Reference) -> list[Candidate]:
     """Finds the choices that are numbers: "2" is one where the message counts two of what the slot is about."""
-    names = {choice.name for choice in definition.choices if choice.name.isdigit()}
+    names = {choice.name for choice in definition.choices if choice.name.isdecimal()}
     if not names:
         return []
     return [
@@ -105,6 +107,14 @@ def _phrases(text: str, words: Sequence[Word], vocabulary: Vocabulary) -> Iterat
         at += len(phrase.words)
         if not _NEGATED.search(text, max(0, start - 20), start) and not _ASKED.search(text, 0, start):
             yield phrase, slice(start, end)
+
+
+def _may_name(text: str, vocabulary: Vocabulary) -> bool:
+    """Whether a folded text may name a choice. Costs far less than to look for it."""
+    return any(
+        singular(word) in vocabulary.phrases or (len(word) >= SHORTEST_MISTYPED and word[0] in vocabulary.initials)
+        for word in WORD.findall(text)
+    )
 
 
 def _phrase_at(words: Sequence[Word], at: int, vocabulary: Vocabulary) -> Phrase | None:

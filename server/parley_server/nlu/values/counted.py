@@ -5,10 +5,11 @@ This module must not know how a numeral is read.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from parley_server.core.slots import SlotDefinition
 from parley_server.nlu.values.numerals import SMALL, TENS
-from parley_server.nlu.values.words import WORD, context_stems, name_stems, stem
+from parley_server.nlu.values.words import WORD, name_stems, stem, stems_of
 
 UNFIT = 0.1
 """How well a numeral fits a slot when it counts something else."""
@@ -55,10 +56,11 @@ _BREAK = re.compile(
 )
 
 
-def kinds_of(definition: SlotDefinition) -> frozenset[str]:
-    """Returns the kinds of things that a number slot counts, by its name, else by its description; empty: unknown."""
-    named = frozenset(_KIND_OF[word] for word in name_stems(definition) if word in _KIND_OF)
-    return named or frozenset(_KIND_OF[word] for word in context_stems(definition) if word in _KIND_OF)
+@lru_cache(maxsize=1024)
+def _kinds(name: str, description: str) -> frozenset[str]:
+    """Returns the kinds of things that a slot counts, by its name, else by its description; empty: unknown."""
+    named = frozenset(_KIND_OF[word] for word in stems_of(name) if word in _KIND_OF)
+    return named or frozenset(_KIND_OF[word] for word in stems_of(description) if word in _KIND_OF)
 
 
 def fit(message: str, start: int, end: int, definition: SlotDefinition) -> float:
@@ -81,15 +83,17 @@ def fit(message: str, start: int, end: int, definition: SlotDefinition) -> float
             kind = "child"
     if kind is None and _named_before(message, start, wanted):
         return 1.0
-    return _fit_of(kind, kinds_of(definition))
+    return _fit_of(kind, _kinds(definition.name, definition.description))
 
 
 def implied_one(message: str, definition: SlotDefinition) -> re.Match[str] | None:
     """Finds the words that mean one of the slot's things: "a room", "my toddler"."""
-    wanted = kinds_of(definition)
+    wanted = _kinds(definition.name, definition.description) & _COUNTABLE
+    if not wanted:
+        return None
     for match in _ONE.finditer(message):
         kind = _KIND_OF.get(stem(match["noun"]))
-        if kind in wanted and kind in _COUNTABLE:
+        if kind in wanted:
             return match
     return None
 

@@ -10,7 +10,7 @@ from math import isfinite
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
 from parley_server.nlu.values.counted import IMPLIED, fit, implied_one
-from parley_server.nlu.values.numerals import SMALL, numerals_in
+from parley_server.nlu.values.numerals import SMALL, has_numeral, numerals_in
 from parley_server.nlu.values.protocol import Reference, Refusal
 from parley_server.nlu.values.words import folded
 
@@ -26,7 +26,7 @@ _NOT_A_NUMBER = re.compile(
     r"|(?:\b\d{1,2}(?:[.:]\d\d)?|\b(?:" + "|".join(list(SMALL)[1:13]) + r"))\s?(?:[ap]\.?m\b|o'?\s?clock)"
     rf"|\b{_MONTH}\s\d{{1,2}}(?:,?\s\d{{4}})?\b(?!\s*(?:people|guests|persons|adults|rooms))"
     rf"|\b\d{{1,2}}\s(?:of\s)?{_MONTH}(?:,?\s\d{{4}})?(?![a-z])"
-    r"|\b[a-z]+\d+[\w-]*|#\s?\w+|\S+@\S+|https?://\S+|\d+d\b"
+    r"|#\s?\w+|\d\w*@\S+|https?://\S+|\d+d\b"
 )
 _CURRENCY_SCALE = re.compile(r"\b([MK])(?=[A-Z]{3}\b)\s*")
 
@@ -58,12 +58,16 @@ class NumberReader:
     def find(self, message: str, definition: SlotDefinition, _reference: Reference) -> Sequence[Candidate]:
         """Finds the numbers; the score says whether what they count is what the slot is about."""
         low = folded(message)
-        found = [
-            Candidate(value=value, raw=message[numeral.start : numeral.end], start=numeral.start, score=score)
-            for numeral in numerals_in(_masked(message))
-            if not isinstance(value := self._typed(numeral.value), Refusal)
-            and (score := fit(low, numeral.start, numeral.end, definition)) > 0
-        ]
+        found = (
+            []
+            if not has_numeral(low)
+            else [
+                Candidate(value=value, raw=message[numeral.start : numeral.end], start=numeral.start, score=score)
+                for numeral in numerals_in(_masked(message))
+                if not isinstance(value := self._typed(numeral.value), Refusal)
+                and (score := fit(low, numeral.start, numeral.end, definition)) > 0
+            ]
+        )
         if self._whole and all(candidate.score < IMPLIED for candidate in found):
             one = implied_one(low, definition)
             if one:
@@ -78,6 +82,4 @@ class NumberReader:
 
 def _masked(message: str) -> str:
     """Blanks out the digits that are no numbers, every character still at its place."""
-    if not any(char.isdigit() for char in message) and " " not in message:
-        return message
     return _NOT_A_NUMBER.sub(lambda match: "\0" * len(match[0]), message)

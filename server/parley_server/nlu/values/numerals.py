@@ -89,7 +89,7 @@ def _vocabulary() -> dict[str, tuple[_Kind, Decimal]]:
         table |= {word: (_Kind.SCALE, value), word + "s": (_Kind.SCALE, value)}
     for word, value in (("hundred", 100), ("dozen", 12)):
         table |= {word: (_Kind.MULTIPLE, value), word + "s": (_Kind.MULTIPLE, value)}
-    table |= dict.fromkeys(("and", "a", "an", "of", "point", "minus", "negative"), (_Kind.LINK, 0))
+    table |= dict.fromkeys(("and", "a", "an", "of", "point", "minus", "negative", "/"), (_Kind.LINK, 0))
     table["couple"] = (_Kind.LINK, 2)
     return {word: (kind, Decimal(value)) for word, (kind, value) in table.items()} | {
         glyph: (_Kind.GLYPH, Decimal(above) / below) for glyph, (above, below) in _GLYPHS.items()
@@ -97,11 +97,10 @@ def _vocabulary() -> dict[str, tuple[_Kind, Decimal]]:
 
 
 _VOCABULARY = _vocabulary()
-_WORDS = "|".join(sorted((word for word in _VOCABULARY if word.isalpha()), key=len, reverse=True))
 _TOKEN = re.compile(
     r"(?P<digits>(?<![\w.])(?:\d{1,3}(?:,\d{2,3})+(?!,?\d)|\d+)(?:\.\d+)?(?!\.\d)|(?<![\w.])\.\d+)"
     r"(?P<letter>(?:mm|MM|[mMgGbBtT]|\s*[kK]|\s(?:MM|[MGBT]))\b)?"
-    rf"|(?<![^\W\d])(?P<word>(?i:{_WORDS}))(?![^\W_])|(?P<glyph>[{''.join(_GLYPHS)}])|(?P<slash>(?<=\d)/(?=\d))"
+    rf"|(?P<word>[^\W\d_]+)|(?P<glyph>[{''.join(_GLYPHS)}])|(?P<slash>(?<=\d)/(?=\d))"
 )
 _GATE = re.compile(
     rf"[\d{''.join(_GLYPHS)}]|(?<![a-z])(?:{'|'.join((*SMALL, *TENS, *_SCALES))}"
@@ -136,10 +135,15 @@ class _Token:
 _END = _Token(_Kind.LINK, "", Decimal(0), 0, 0)
 
 
+def has_numeral(text: str) -> bool:
+    """Whether a text in lower case may hold a numeral. Costs far less than to look for it."""
+    return _GATE.search(text) is not None
+
+
 def numerals_in(text: str) -> list[Numeral]:
     """Finds the numerals of a text, in order. The letter case tells "10 M" (million) from "10 m" (metres)."""
     low = text.lower()
-    if not _GATE.search(low):
+    if not has_numeral(low):
         return []
     found = []
     for run in _runs(text):
@@ -158,6 +162,8 @@ def _runs(text: str) -> list[list[_Token]]:
     runs: list[list[_Token]] = []
     for match in _TOKEN.finditer(text):
         token = _token(match)
+        if token is None:
+            continue
         if runs and _CLOSE.fullmatch(text, runs[-1][-1].end, token.start):
             runs[-1].append(token)
         else:
@@ -165,13 +171,13 @@ def _runs(text: str) -> list[list[_Token]]:
     return runs
 
 
-def _token(match: re.Match[str]) -> _Token:
+def _token(match: re.Match[str]) -> _Token | None:
     text, start, end = match[0].lower(), match.start(), match.end()
     if match["digits"]:
         value = Decimal(match["digits"].replace(",", "")) * _LETTERS.get((match["letter"] or "").strip().lower(), 1)
         return _Token(_Kind.DIGITS, text, value, start, end)
-    kind, value = _VOCABULARY.get(text, (_Kind.LINK, Decimal(0)))
-    return _Token(kind, text, value, start, end)
+    kind, value = _VOCABULARY.get(text, (None, Decimal(0)))
+    return kind and _Token(kind, text, value, start, end)
 
 
 def _is_pronoun(low: str, start: int, end: int) -> bool:

@@ -24,9 +24,10 @@ class Reference:
 
     @property
     def region(self) -> str:
-        """The country of the locale, upper case; `US` if the locale names none."""
+        """The country of the locale, upper case; if the locale names none, `US` for English, else empty."""
         subtags = self.locale.replace("_", "-").split("-")[1:]
-        return next((subtag.upper() for subtag in subtags if len(subtag) == 2), "US")
+        default = "US" if self.language == "en" else ""
+        return next((subtag.upper() for subtag in subtags if len(subtag) == 2), default)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from parley_server.core.slots import SlotType
 from parley_server.nlu.values.booleans import BooleanReader
 from parley_server.nlu.values.choices import ChoiceReader
-from parley_server.nlu.values.dates import DateReader
+from parley_server.nlu.values.dates.reader import DateReader
 from parley_server.nlu.values.emails import EmailReader
 from parley_server.nlu.values.numbers import NumberReader
 from parley_server.nlu.values.phones import PhoneReader

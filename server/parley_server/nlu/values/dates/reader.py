@@ -1,19 +1,24 @@
 """Reads dates: slots of the type date.
 
-English is read by `date_grammar`; the words of another language, in its locale, by `foreign_dates`.
+English is read by `grammar`, in every locale, since numeric dates are in it too; another locale's own words by
+`foreign`.
 """
 
 from collections.abc import Sequence
 from datetime import date, datetime
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
-from parley_server.nlu.values.date_grammar import Reading, When, dates_in
+from parley_server.nlu.values.dates.foreign import foreign_dates_in, odd_date
+from parley_server.nlu.values.dates.grammar import Reading, dates_in
+from parley_server.nlu.values.dates.meanings import When
 from parley_server.nlu.values.protocol import Reference, Refusal
-from parley_server.nlu.values.words import folded, name_stems
+from parley_server.nlu.values.words import folded, name_stems, stems_of
 
 _REFUSAL = Refusal("Please give a date, such as March 3, next Friday or 2026-03-08.")
 _MONTH_FIRST = frozenset({"US", "PH", "PR", "GU"})
-_PAST_WORDS = frozenset({"birth", "dob", "born", "birthday", "birthdat"})
+"""The countries where 3/8 is the eighth of March."""
+_PAST = frozenset(stems_of("birth birthday birthdate dob born"))
+"""Words of a slot's name that tell a date of the past."""
 
 
 class DateReader:
@@ -25,29 +30,36 @@ class DateReader:
             return words
         if not isinstance(words, str):
             return _REFUSAL
-        readings = _readings(words, definition, reference)
+        when = _when(definition, reference)
+        readings = _readings(folded(words), reference.language, when)
         impossible = next((reading for reading in readings if reading.day is None), None)
         if impossible is not None:
             raw = words[impossible.start : impossible.end]
-            return Refusal(f"There is no such day as {raw}: please give a date of the calendar.", raw)
-        days = {reading.day for reading in readings}
+            return Refusal(f"There is no such day as {raw}: please give one of the calendar.", raw)
+        days = {reading.day for reading in readings if reading.day}
         if len(days) > 1:
             return Refusal("Please give one date alone.", words.strip())
-        return days.pop() or _REFUSAL if days else _REFUSAL
+        return days.pop() if days else odd_date(words.strip(), reference.language, when) or _REFUSAL
 
     def find(self, message: str, definition: SlotDefinition, reference: Reference) -> Sequence[Candidate]:
         """Finds the dates that exist; those that no calendar has are left to `parse` to refuse."""
         return [
             Candidate(value=reading.day, raw=message[reading.start : reading.end], start=reading.start)
-            for reading in _readings(message, definition, reference)
+            for reading in _readings(folded(message), reference.language, _when(definition, reference))
             if reading.day is not None
         ]
 
 
-def _readings(words: str, definition: SlotDefinition, reference: Reference) -> list[Reading]:
-    when = When(
+def _when(definition: SlotDefinition, reference: Reference) -> When:
+    return When(
         now=reference.now,
         day_first=reference.region not in _MONTH_FIRST,
-        past=not _PAST_WORDS.isdisjoint(name_stems(definition)),
+        past=not _PAST.isdisjoint(name_stems(definition)),
     )
-    return dates_in(folded(words), when)
+
+
+def _readings(text: str, language: str, when: When) -> list[Reading]:
+    readings = dates_in(text, when)
+    if readings or language == "en":
+        return readings
+    return [Reading(day, span.start, span.stop) for day, span in foreign_dates_in(text, language, when)]

@@ -1,13 +1,13 @@
 """The English words of dates: months, weekdays, days of the month and years as digits and as spoken, holidays.
 
-This module knows single words and what they are worth. It must not know how they make a date: `date_grammar` does.
+This module knows single words and what they are worth. It must not know how they make a date: `grammar` does.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 
-from parley_server.nlu.values.calendar_days import MONDAY, SUNDAY, THURSDAY, day_or_none, easter, nth_weekday
+from parley_server.nlu.values.dates.calendar_days import MONDAY, SUNDAY, THURSDAY, day_or_none, easter, nth_weekday
 from parley_server.nlu.values.numerals import ORDINALS, SMALL, TENS, numbered
 
 MONTHS: Mapping[str, int] = numbered(

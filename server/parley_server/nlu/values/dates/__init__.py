@@ -1,0 +1,1 @@
+"""Dates: their calendar, their words, their grammar, and the reader that puts them together."""

@@ -1,0 +1,260 @@
+"""The grammar of dates in English text: numeric, named, relative, spoken, and the days that holidays fall on.
+
+This module knows how the phrases look, `meanings` what they mean. A text of another language is `foreign`'
+affair.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import TypeAlias
+
+from parley_server.nlu.values.dates import meanings
+from parley_server.nlu.values.dates.calendar_days import month_day_from
+from parley_server.nlu.values.dates.meanings import When
+from parley_server.nlu.values.dates.vocabulary import (
+    CARDINAL,
+    CLOCK_UNITS,
+    COUNT,
+    DIGITS,
+    HOLIDAYS,
+    MONTH,
+    MONTHS,
+    ORDINAL,
+    RELATIVE_DAYS,
+    SPOKEN_YEAR,
+    UNITS,
+    WEEKDAY,
+    WEEKDAYS,
+    YEAR,
+    number_of,
+)
+
+_Build: TypeAlias = Callable[[re.Match[str], When], date | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A date in a text; `day` is None where the words name a day that no calendar has."""
+
+    day: date | None
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    pattern: re.Pattern[str]
+    build: _Build
+    sure: bool = True
+    """Whether the words can only be a date, so that one that does not exist is worth telling."""
+
+
+def _rule(pattern: str, build: _Build, *, sure: bool = True) -> _Rule:
+    return _Rule(re.compile(pattern), build, sure)
+
+
+_UNIT = "|".join((*UNITS, *CLOCK_UNITS))
+_DURATION = rf"(?:{COUNT}|half\san?)\s?(?:{_UNIT})s?(?:(?:,|\sand)?\s(?:{COUNT})\s?(?:{_UNIT})s?)*\b'?s?'?"
+_LEAD = rf"(?:{WEEKDAY},?\s(?:on\s)?(?:the\s)?)?"
+_SHORT_YEAR = r"(?<=/)\d\d\b|(?<=[a-z]-)\d\d\b|(?<=[\da-z.,]\s)\d\d(?=\W*$)"
+_YEAR_BEHIND = rf"(?:(?:\s?[,.]?\s|\s?[-/.,]\s?|,?\sof\s|,?\sin\s)(?P<year>{YEAR}|{_SHORT_YEAR}))?"
+_NUMBER = rf"(?:{ORDINAL}|{DIGITS})"
+_NAMED_DAY = (
+    rf"(?P<day>{ORDINAL}|{DIGITS}(?!\s*(?:people|guests|persons|adults|rooms|nights|[ap]\.?m\b|o'?clock))"
+    rf"|{CARDINAL}(?:(?=\s{SPOKEN_YEAR})|(?![\s-](?:thousand|hundred|[a-z]+teen|[a-z]+ty|ten|eleven|twelve|people|guests))))"
+)
+_RANGE = r"\s?(?:[-\u2013]|to|till|until|through|thru|and|or)\s?(?:the\s)?"
+_IN_MONTH = rf"(?:(?P<relative>this|the|next|last)\smonth|(?P<month>{MONTH}){_YEAR_BEHIND})"
+_AFTER_DAY = (
+    r"(?=\s*(?:$|[.,!?;:)-](?!\d)|(?:at|to|from|for|till|until|and|or|in|please|around|about|by|through|thru|with|if|is|"
+    r"would|will|works?|sounds?|@|as|because|so|but|then|instead|not|i|we|my|morning|afternoon|evening|night|onwards?|"
+    r"when|it|there|after|before|between|\d{1,2}(?::\d\d|\s?[ap]m))\b))"
+)
+_FULL_WEEKDAY = "|".join(name for name in WEEKDAYS if name.endswith("day"))
+
+_NUMERIC_RULES = (
+    _rule(
+        r"(?<!\d)(?<!\d[-/.])(?P<year>\d{4})(?P<sep>[-/.])(?P<a>\d{1,2})(?P=sep)(?P<b>\d{1,2})(?!\d)", meanings.numeric
+    ),
+    _rule(
+        rf"(?<!\d)(?<!\d[-/.]){_LEAD}(?P<a>\d{{1,2}})(?P<sep>[-/.])(?P<b>\d{{1,2}})(?P=sep)"
+        r"(?P<year>\d{4}|\d{2})(?!\d|[-/.]\d)",
+        meanings.numeric,
+    ),
+    _rule(
+        r"(?<![\d.+-])(?P<a>\d{1,2})\s(?P<b>\d{1,2})\s(?P<year>(?:19|20)\d\d)(?![\d:-])", meanings.numeric, sure=False
+    ),
+    _rule(
+        r"(?<![\w.+-])(?P<year>(?:19|20)\d\d)(?P<a>0\d|1[0-2])(?P<b>[0-2]\d|3[01])(?![\w-])",
+        meanings.numeric,
+        sure=False,
+    ),
+    _rule(
+        rf"(?<![\d/.$€£-]){_LEAD}(?!24/7)(?P<a>\d{{1,2}})/(?P<b>\d{{1,2}})(?!\d|/|\.\d|\s?(?:hours?|of|cups?|miles?)\b)",
+        meanings.numeric_open,
+        sure=False,
+    ),
+    _rule(
+        r"(?<=\b(?:on|by)\s)(?P<a>\d{1,2})[.-](?P<b>\d{1,2})(?![\d-]|\.\d|\s?[ap]\.?m\b|\s?(?:stars?|out)\b)",
+        meanings.numeric_open,
+        sure=False,
+    ),
+)
+_MONTH_RULES = (
+    _rule(rf"\b(?P<year>\d{{4}})[-/.,\s]+(?P<month>{MONTH})[-/.,\s]+(?P<day>{_NUMBER})", meanings.named),
+    _rule(rf"\b(?P<year>\d{{4}})[-/.,\s]+(?P<day>{_NUMBER})[-/.,\s]+(?P<month>{MONTH})", meanings.named),
+    _rule(rf"\b(?P<day>{_NUMBER})[-/.,\s]+(?P<year>\d{{4}})[-/.,\s]+(?P<month>{MONTH})", meanings.named),
+    _rule(rf"\b(?P<day>{_NUMBER})(?={_RANGE}{_NUMBER}\s(?:of\s)?(?P<month>{MONTH}){_YEAR_BEHIND})", meanings.named),
+    _rule(
+        rf"\b(?P<month>{MONTH})\s(?:the\s)?(?P<day>{_NUMBER})(?={_RANGE}{_NUMBER},?\s(?P<year>{YEAR}))", meanings.named
+    ),
+    _rule(
+        rf"\b{_LEAD}(?P<day>{_NUMBER}|{CARDINAL}(?=\sof\b|\s[a-z]+,?\s{YEAR}))"
+        rf"(?:\sday)?[\s,./-]*(?:of\s|in\s)?(?P<month>{MONTH}){_YEAR_BEHIND}",
+        meanings.named,
+    ),
+    _rule(rf"\b{_LEAD}(?P<month>{MONTH})[\s,./-]*(?:the\s)?{_NAMED_DAY}{_YEAR_BEHIND}", meanings.named),
+)
+_HOLIDAY_RULES = (
+    _rule(
+        rf"\b(?:(?P<relative>this|next|last)\s)?(?P<holiday>{'|'.join(HOLIDAYS)})\b{_YEAR_BEHIND}",
+        meanings.holiday,
+    ),
+)
+_RELATIVE_WEEK = r"(?P<relative>this|next|last|following|coming)\sweek"
+_WEEKDAY_RULES = (
+    _rule(
+        rf"\b(?P<nth>first|second|third|fourth|fifth|last|[1-5](?:st|nd|rd|th))\s(?P<weekday>{WEEKDAY})"
+        rf"\s(?:of|in)\s{_IN_MONTH}",
+        meanings.weekday_of_month,
+    ),
+    _rule(rf"\b(?P<weekday>{WEEKDAY}),?\s(?:of\s|on\s|in\s)?(?:the\s)?{_RELATIVE_WEEK}\b", meanings.weekday_of_week),
+    _rule(rf"\b{_RELATIVE_WEEK}(?:'?s)?,?\s(?:on\s)?(?P<weekday>{WEEKDAY})", meanings.weekday_of_week),
+    _rule(rf"\b(?P<weekday>{WEEKDAY})\safter\snext\b", meanings.weekday_after_next),
+    _rule(rf"\b(?P<weekday>{WEEKDAY})\sweek\b", meanings.weekday_week),
+    _rule(rf"\b(?P<weekday>{WEEKDAY}),?\s(?:on\s)?(?:the\s)?(?P<day>{ORDINAL})", meanings.weekday_with_day),
+    _rule(
+        rf"\b(?P<count>{COUNT})\s(?P<weekday>{'|'.join(WEEKDAYS)})s\s(?P<side>from\s(?:now|today)|hence|later|ago)\b",
+        meanings.counted_weekdays,
+    ),
+    _rule(
+        r"\b(?P<relative>this\s(?:up)?coming|this\spast|next|last|past|previous|(?:up)?coming|following|this)\s"
+        rf"(?P<weekday>{WEEKDAY})",
+        meanings.relative_weekday,
+    ),
+    _rule(rf"\b(?P<weekday>{_FULL_WEEKDAY})\b", meanings.weekday),
+    _rule(
+        rf"(?:^\W*|\b(?:on|by|until|till|for|from)\s)(?P<weekday>{WEEKDAY})"
+        r"(?=\W*$|[,.]|\s(?:at|morning|evening|night|afternoon|\d))",
+        meanings.weekday,
+    ),
+)
+_RELATIVE_RULES = (
+    _rule(
+        rf"\b(?P<duration>{_DURATION})\s(?P<side>ago|back|later|hence|time|from\s(?:now|today|this\sday)|after\stoday)\b",
+        meanings.from_now,
+    ),
+    _rule(
+        rf"\b(?P<side>in|upcoming)\s(?:about\s|exactly\s)?(?P<duration>{_DURATION})"
+        r"(?!\s(?:before|after|from|since|a\s)\b)",
+        meanings.from_now,
+    ),
+    _rule(rf"\b(?P<nth>last|{_NUMBER}|{CARDINAL})\s(?:day\s)?(?:of|in)\s{_IN_MONTH}", meanings.day_of_month),
+    _rule(
+        rf"\b(?P<relative>this|next)(?P<month>\smonth)(?P<year>),?\s(?:on\s)?the\s(?P<nth>{ORDINAL})",
+        meanings.day_of_month,
+    ),
+    _rule(rf"\b(?P<word>{'|'.join(RELATIVE_DAYS)})\b", meanings.relative_day),
+    _rule(r"\bthe\s(?:next|following)\sday\b", meanings.next_day),
+    _rule(r"\bthis\s(?:morning|afternoon|evening)\b", meanings.today),
+    _rule(r"^\W*(?:now|right\snow|at\s(?:this|the)\s(?:time|moment)|immediately)\W*$", meanings.today),
+)
+_DAY_RULES = (
+    _rule(rf"\b(?:the|on|by|until|till|from|to|for|of)\s(?P<day>{ORDINAL}){_AFTER_DAY}", meanings.day_number),
+    _rule(rf"^\W*(?P<day>{ORDINAL})\W*$", meanings.day_number),
+    _rule(rf"\bon\s(?P<day>{DIGITS})(?=\W*$|\sat\b)", meanings.day_number, sure=False),
+)
+
+_FAMILIES: Sequence[tuple[re.Pattern[str], Sequence[_Rule]]] = (
+    (re.compile(r"\d[-/.]\d|\d{8}|\d\s\d+\s\d{4}"), _NUMERIC_RULES),
+    (re.compile(rf"(?:{'|'.join(MONTHS)})\b"), _MONTH_RULES),
+    (re.compile(r"day|valen|christ|xmas|easter|thanksg|new\s?year|hallo|thanks|patrick|fool"), _HOLIDAY_RULES),
+    (re.compile(rf"(?:{'|'.join(WEEKDAYS)})"), _WEEKDAY_RULES),
+    (
+        re.compile(r"to[dmn]|tmr|2mor|yester|this|now|(?:ago|back|later|hence|time|from|in|upc|day|mon)"),
+        _RELATIVE_RULES,
+    ),
+    (re.compile(r"st\b|nd\b|rd\b|th\b|on\s\d"), _DAY_RULES),
+)
+_GATE = re.compile(
+    r"\d|(?<![a-z])(?:a(?:pr|ug)|jan|ju[nl]|feb|fri|ma[ry]|mon|se[pvc]|six|eigh|fi[rf]|four|nin|elev|oct|nov|dec|t(?:ue|hu|o[dmn]|mr|his\s|en|welf|wen|hir)|we[de]|s(?:at|un)|"
+    r"2mor|yest|now|right\snow|at\sth|imm|christ|xmas|valen|easter|thanksg|new\s?year|hallo|good\sfri|black\sfri|boxing|indep|"
+    r"pres|fath|vet|lab|col|mlk|st\.?\spat|wash)|(?:day|week|fortnight|month|year|hour|minute|min|hr)s?\b"
+)
+_OFFSET_BEFORE = re.compile(
+    rf"(?<!for\s)(?P<duration>\b{_DURATION}|\b(?:day|week))\s(?P<side>before|after|from|since|past)\s(?:the\s)?$"
+)
+_OFFSET_BEHIND = re.compile(rf"\s*(?P<sign>[+-])\s?(?P<duration>\d+\s?(?:{'|'.join(UNITS)})s?\b)")
+_RANGE_END = re.compile(
+    rf"{_RANGE}(?P<day>{_NUMBER})(?!\w|\s?(?:of\s|{MONTH}|[ap]\.?m\b|o'?clock|{_UNIT}|people|guests|[-/:\d]|\.\d))"
+)
+_LONGEST_OFFSET = 60
+"""How many characters may stand before a date to move it."""
+
+
+def dates_in(text: str, when: When) -> list[Reading]:
+    """Finds the dates of a folded text, in order, none overlapping another."""
+    if not _GATE.search(text):
+        return []
+    found: list[Reading] = []
+    for gate, rules in _FAMILIES:
+        if gate.search(text):
+            for rule in rules:
+                _apply(rule, text, when, found)
+    for reading in sorted(found, key=lambda reading: reading.start):
+        end = _range_end(text, reading)
+        if end is not None:
+            found = [*(other for other in found if _is_free([other], end.start, end.end)), end]
+    found = [_offset(text, reading, when) for reading in found]
+    return sorted(found, key=lambda reading: reading.start)
+
+
+def _apply(rule: _Rule, text: str, when: When, found: list[Reading]) -> None:
+    """Adds what a rule reads where nothing is read yet."""
+    for match in rule.pattern.finditer(text):
+        if _is_free(found, *match.span()):
+            day = rule.build(match, when)
+            if day is not None or rule.sure:
+                found.append(Reading(day, *match.span()))
+
+
+def _is_free(found: Sequence[Reading], start: int, end: int) -> bool:
+    return not any(start < reading.end and reading.start < end for reading in found)
+
+
+def _range_end(text: str, reading: Reading) -> Reading | None:
+    """Reads the second day of "March 3 - 5", or of "the 28th to the 2nd"."""
+    match = _RANGE_END.match(text, reading.end)
+    if match is None or reading.day is None:
+        return None
+    day = month_day_from(reading.day, number_of(match["day"]))
+    return Reading(day, match.start("day"), match.end("day")) if day else None
+
+
+def _offset(text: str, reading: Reading, when: When) -> Reading:
+    """Takes along what moves a date: "two weeks after" before it, "+ 3 days" behind it."""
+    if reading.day is None:
+        return reading
+    anchor = datetime.combine(reading.day, when.now.timetz())
+    before = _OFFSET_BEFORE.search(text, max(0, reading.start - _LONGEST_OFFSET), reading.start)
+    if before:
+        duration = before["duration"] if " " in before["duration"] else f"1 {before['duration']}"
+        sign = -1 if before["side"] == "before" else 1
+        return replace(reading, day=meanings.moved(anchor, duration, sign), start=before.start())
+    behind = _OFFSET_BEHIND.match(text, reading.end)
+    if behind:
+        sign = -1 if behind["sign"] == "-" else 1
+        return replace(reading, day=meanings.moved(anchor, behind["duration"], sign), end=behind.end())
+    return reading
