@@ -5,23 +5,22 @@ This module must not block, nor know SQL: it hands jobs to a thread.
 
 import asyncio
 import contextlib
-import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import unquote
 
 import apsw
 
-from parley_server.errors import InvalidSettings, SessionBusy, StoreUnavailable
+from parley_server.errors import InvalidSettings, StoreUnavailable
 from parley_server.ids import SessionKey
+from parley_server.stores.holds import Hold, Loaded, NewTurn
 from parley_server.stores.options import StoreOptions
 from parley_server.stores.protocol import Durability, OpenSession, StoredSession, TurnRecord
 from parley_server.stores.sqlite.runner import BatchRunner
-from parley_server.stores.sqlite.tables import Loaded, NewTurn, SessionTables
+from parley_server.stores.sqlite.tables import SessionTables
 from parley_server.stores.sqlite.thread import BatchThread, Step, Work
 from parley_server.stores.turnstile import Turnstile
 from parley_server.stores.watchers import Watchers
@@ -29,8 +28,6 @@ from parley_server.stores.watchers import Watchers
 T = TypeVar("T")
 
 _LOOK_EVERY = timedelta(milliseconds=100)
-_FIRST_WAIT = 0.005
-_LONGEST_WAIT = 0.1
 
 
 async def open_url(url: str, options: StoreOptions) -> "SqliteStore":
@@ -64,6 +61,7 @@ class SqliteStore:
 
     def __init__(self, runner: BatchRunner, options: StoreOptions) -> None:
         self._thread = BatchThread(runner.run, at_end=runner.close, timeout=options.timeout)
+        self._desk = _Desk(self._thread)
         self._options = options
         self._turnstile = Turnstile()
         self._watchers = Watchers(self._look, every=_LOOK_EVERY)
@@ -89,9 +87,7 @@ class SqliteStore:
         self, key: SessionKey, *, request_id: str = "", recent: int = 0, wait: timedelta = timedelta(0)
     ) -> AbstractAsyncContextManager[OpenSession]:
         """See `StateStore.open`."""
-        return _Hold(
-            self._thread, self._turnstile, self._watchers, key, request_id=request_id, recent=recent, wait=wait
-        )
+        return Hold(self._desk, self._turnstile, self._watchers, key, request_id=request_id, recent=recent, wait=wait)
 
     async def read(self, key: SessionKey) -> StoredSession | None:
         """See `StateStore.read`."""
@@ -149,125 +145,44 @@ class SqliteStore:
                 await self._thread.submit(Step.RENEW, _nothing)
 
 
-class _Hold(AbstractAsyncContextManager[OpenSession]):
-    """A session under its lease: first that of this store object, then that among all processes."""
+class _Desk:
+    """Does for open sessions what they ask for; see `Desk`."""
 
-    def __init__(
-        self,
-        thread: BatchThread,
-        turnstile: Turnstile,
-        watchers: Watchers,
-        key: SessionKey,
-        *,
-        request_id: str,
-        recent: int,
-        wait: timedelta,
-    ) -> None:
+    def __init__(self, thread: BatchThread) -> None:
         self._thread = thread
-        self._turnstile = turnstile
-        self._watchers = watchers
-        self._key = key
-        self._digest = bytes.fromhex(key.digest)
-        self._request_id = request_id
-        self._recent = recent
-        self._wait = wait
-        self._held = False
-        self._loaded = Loaded(incarnation=0)
-        self._writing: asyncio.Future[Any] | None = None
 
-    @property
-    def stored(self) -> StoredSession | None:
-        return self._loaded.stored
-
-    @property
-    def recent(self) -> tuple[TurnRecord, ...]:
-        return self._loaded.recent
-
-    @property
-    def repeat(self) -> TurnRecord | None:
-        return self._loaded.repeat
-
-    async def __aenter__(self) -> OpenSession:
-        due = asyncio.get_running_loop().time() + self._wait.total_seconds()
-        await self._turnstile.enter(self._key, self._wait)
-        self._held = True
-        try:
-            await self._load(due)
-        except BaseException:
-            self._release()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._writing is None or self._writing.done():
-            self._release()
-        else:
-            # The turn was cancelled while it committed: nobody else may have the session before that is over.
-            self._writing.add_done_callback(lambda _: self._release())
-
-    async def commit(
-        self, *, snapshot: bytes, request_id: str, data: bytes, expires_in: timedelta | None
-    ) -> TurnRecord:
-        """See `OpenSession.commit`."""
-        new = NewTurn(snapshot=bytes(snapshot), request_id=request_id, data=bytes(data), expires_in=expires_in)
-        return await self._under_lease(
-            lambda tables, now, held: tables.append(self._digest, self._loaded, new, now, held=held)
+    def load(self, key: SessionKey, *, request_id: str, recent: int) -> asyncio.Future[Loaded]:
+        digest = bytes.fromhex(key.digest)
+        return self._thread.submit(
+            Step.OPEN,
+            lambda tables, now, _: tables.load(digest, now, request_id=request_id, recent=recent),
+            session_id=key.session_id,
+            digest=digest,
         )
 
-    async def delete(self) -> None:
-        """See `OpenSession.delete`."""
-        if self._loaded.stored is None:
-            raise ValueError("a new session can not be deleted")
-        await self._under_lease(lambda tables, now, held: tables.delete(self._digest, self._loaded, now, held=held))
+    def append(self, key: SessionKey, opened: Loaded, new: NewTurn, *, held: bool) -> asyncio.Future[TurnRecord]:
+        digest = bytes.fromhex(key.digest)
+        return self._thread.submit(
+            Step.COMMIT if held else Step.WRITE,
+            lambda tables, now, ours: tables.append(digest, opened, new, now, held=held and ours),
+            session_id=key.session_id,
+            digest=digest,
+        )
 
-    async def _load(self, due: float) -> None:
-        """Takes the lease and loads the session; looks again and again while another process holds it."""
-        pause = _FIRST_WAIT
-        while True:
-            loading = self._submit(
-                Step.OPEN,
-                lambda tables, now, _: tables.load(self._digest, now, request_id=self._request_id, recent=self._recent),
-            )
-            try:
-                self._loaded = await loading
-            except SessionBusy:
-                left = due - asyncio.get_running_loop().time()
-                if left <= 0:
-                    raise
-            else:
-                return
-            await asyncio.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311 (jitter is no secret)
-            pause = min(2 * pause, _LONGEST_WAIT)
+    def delete(self, key: SessionKey, opened: Loaded, *, held: bool) -> asyncio.Future[None]:
+        digest = bytes.fromhex(key.digest)
+        return self._thread.submit(
+            Step.COMMIT if held else Step.WRITE,
+            lambda tables, now, ours: tables.delete(digest, opened, now, held=held and ours),
+            session_id=key.session_id,
+            digest=digest,
+        )
 
-    async def _under_lease(self, work: Work[T]) -> T:
-        if self._held:
-            writing = self._submit(Step.COMMIT, work)
-        else:
-            # The lease may be another holder's by now, in this very process.
-            writing = self._submit(Step.WRITE, lambda tables, now, _: work(tables, now, False))
-        writing.add_done_callback(self._written)
-        self._writing = writing
-        return await asyncio.shield(writing)
-
-    def _written(self, writing: asyncio.Future[T]) -> None:
-        if writing.exception() is None:
-            self._watchers.notify(self._key)
-            self._release(given_up=True)
-
-    def _submit(self, step: Step, work: Work[T]) -> asyncio.Future[T]:
-        return self._thread.submit(step, work, session_id=self._key.session_id, digest=self._digest)
-
-    def _release(self, *, given_up: bool = False) -> None:
-        """Lets the next one have the session, after the lease among processes was `given_up`, or is going to be."""
-        if not self._held:
-            return
-        self._held = False
-        if not given_up:
-            with contextlib.suppress(StoreUnavailable):
-                self._submit(Step.RELEASE, _nothing).add_done_callback(asyncio.Future.exception)
-        self._turnstile.leave(self._key)
+    def release(self, key: SessionKey) -> None:
+        with contextlib.suppress(StoreUnavailable):
+            future = self._thread.submit(Step.RELEASE, _nothing, digest=bytes.fromhex(key.digest))
+            # Nobody waits for it, so that nobody else would look at its error.
+            future.add_done_callback(asyncio.Future.exception)
 
 
 def _nothing(_tables: SessionTables, _now: datetime, _held: bool) -> None:  # noqa: FBT001 (called by position)

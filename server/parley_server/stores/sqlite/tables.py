@@ -10,7 +10,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from zlib import crc32
 import apsw
 
 from parley_server.errors import InvalidSettings, TurnConflict
+from parley_server.stores.holds import Loaded, NewTurn
 from parley_server.stores.options import EPOCH, MICROSECOND
 from parley_server.stores.protocol import StoredSession, TurnRecord
 
@@ -73,36 +73,6 @@ _SWEEP_TURNS = 256
 
 class Unreadable(Exception):
     """What is stored of a session is damaged."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """A session as it was opened."""
-
-    incarnation: int
-    """The row that it is in; 0 if it is new."""
-    stored: StoredSession | None = None
-    recent: tuple[TurnRecord, ...] = ()
-    repeat: TurnRecord | None = None
-
-    @property
-    def version(self) -> int:
-        """The number of its turns."""
-        return 0 if self.stored is None else self.stored.version
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewTurn:
-    """A turn that is to be committed."""
-
-    snapshot: bytes
-    request_id: str
-    data: bytes
-    expires_in: timedelta | None
-
-    def expires_at(self, now: datetime) -> int | None:
-        """When the session expires with this turn, in microseconds since 1970."""
-        return None if self.expires_in is None else _since_epoch(now + self.expires_in)
 
 
 class SessionTables:
@@ -176,10 +146,10 @@ class SessionTables:
         """
         row = self._connection.execute(_SESSION, (digest,)).fetchone()
         if row is None:
-            return Loaded(incarnation=0)
+            return Loaded()
         incarnation, version, expires_at, checksum, snapshot = row
         if expires_at is not None and expires_at <= _since_epoch(now):
-            return Loaded(incarnation=0)
+            return Loaded()
         if checksum != _session_checksum(digest, version, expires_at, snapshot):
             raise Unreadable("the checksum of its snapshot is wrong")
         return Loaded(
@@ -259,7 +229,7 @@ class SessionTables:
     def _append(self, digest: bytes, opened: Loaded, new: NewTurn, record: TurnRecord, now: datetime) -> bool:
         if not self._add_turn(opened.incarnation, record):
             return False
-        expires_at = new.expires_at(now)
+        expires_at = _expiry(new, now)
         checksum = _session_checksum(digest, record.turn, expires_at, new.snapshot)
         self._connection.execute(
             _MOVE_SESSION,
@@ -277,7 +247,7 @@ class SessionTables:
             if ended is None or ended > _since_epoch(now):
                 return False
             self._remove(incarnation)
-        expires_at = new.expires_at(now)
+        expires_at = _expiry(new, now)
         checksum = _session_checksum(digest, record.turn, expires_at, new.snapshot)
         self._connection.execute(_ADD_SESSION, (digest, record.turn, expires_at, checksum, new.snapshot))
         return self._add_turn(self._connection.last_insert_rowid(), record)
@@ -357,6 +327,11 @@ def _make_private(path: Path) -> None:
     """Makes the file, for its owner alone, if it is not there: SQLite itself would let everybody read it."""
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+
+def _expiry(new: NewTurn, now: datetime) -> int | None:
+    expires_at = new.expires_at(now)
+    return None if expires_at is None else _since_epoch(expires_at)
 
 
 def _since_epoch(moment: datetime) -> int:
