@@ -12,14 +12,16 @@ from collections.abc import Sequence
 from parley_server.core.understanding import Answer
 from parley_server.nlu.clauses import Clause, phrases
 
-_IT = "(?:that|this|it|everything|all|all of (?:that|it|this)|they|those|these)"
+_IT = "(?:(?:that|this)(?: one)?|it|everything|all|all of (?:that|it|this)|they|those|these)"
 _IS = "(?:s|re| is| was| are| would be| will be|ll be|d be)"
 _SEEMS = "(?: sounds?| looks?| seems?| feels?)(?: like)?"
 _VERY = "(?:very|really|so|just|quite|pretty|absolutely|all|totally|completely|perfectly|exactly|about|a)"
 _GOOD = (
     "(?:right|correct|fine|good|great|perfect|ok|okay|cool|nice|lovely|wonderful|excellent|awesome|fantastic|ideal|"
-    "true|alright|all right|acceptable|brilliant|amazing|super|accurate|good to go|(?:good |great )?(?:idea|plan))"
+    "true|alright|all right|acceptable|brilliant|amazing|super|accurate|good to go|"
+    "(?:(?:good|great|perfect|nice|excellent) )?(?:idea|plan|choice|option))"
 )
+_WORKS = "(?:works?|suits?|(?:will |ll |would )(?:do|work)|does)(?: me)?"
 _TO_ME = "(?: (?:for|with|by|to) (?:me|us)| enough| too| so far)"
 _FOR_NOW = "(?: for (?:now|today|me|the moment)| right now)"
 _AM = "(?:im|i am|we are|were)"
@@ -55,7 +57,7 @@ _YES_CLAUSE = phrases(
         f"(?:(?:{_IT}(?:{_IS}|{_SEEMS})|sounds?|looks?|seems|{_AM})(?: {_VERY})* )?(?:{_VERY} )?{_GOOD}{_TO_ME}*",
         f"{_AM} (?:{_VERY} )?(?:{_GOOD}|happy|glad) with (?:that|this|it)",
         f"{_IT}{_IS} (?:it|the one|what i (?:want|wanted|need|meant|said|am looking for))",
-        f"(?:{_IT} )?(?:works?|suits?|(?:will |ll |would )(?:do|work)|does)(?: {_GOOD}| perfectly| well)?{_TO_ME}*",
+        f"(?:{_IT} )?{_WORKS}(?: {_GOOD}| perfectly| well)?{_TO_ME}*",
         "i (?:do|would|am|will|can|agree|accept|approve|think so|guess so|suppose so|hope so|confirm(?: it| that)?)",
         "(?:i|id|i would|we) (?:really |do )?(?:like|love|want|need) (?:it|that|this|to)(?: one)?",
         "(?:ill|i will|lets) (?:take|have|go with|do|book) (?:it|that|this)(?: one)?",

@@ -83,14 +83,16 @@ def assign(offers: Sequence[Offer], message: str, *, last: bool) -> dict[str, Ca
 
 
 def _belongs_to_another(offer: Offer, offers: Sequence[Offer], given: Collection[str]) -> bool:
-    """Whether nothing speaks for a slot but that its type fits, and a slot before it that fits as well is left empty."""
-    return not (offer.asked or offer.nearness) and any(
-        other.place < offer.place
-        and other.type is offer.type
-        and other.candidate.start == offer.candidate.start
-        and other.slot not in given
+    """Whether nothing speaks for a slot but its type, and a slot before it that fits as well has no value."""
+    if offer.asked or offer.nearness:
+        return False
+    rivals = {
+        other.slot
         for other in offers
-    )
+        if other.place < offer.place and other.type is offer.type and other.candidate.start == offer.candidate.start
+    }
+    # Two dates may come in the order of their slots; two of the same choices say nothing by their order.
+    return bool(rivals if offer.type is SlotType.CHOICE else rivals.difference(given))
 
 
 def _without_parts(offers: Sequence[Offer]) -> list[Offer]:

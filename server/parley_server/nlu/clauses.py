@@ -18,7 +18,7 @@ FUNCTION_WORDS = word_set("""
     been being do does did doing have has had having will would shall should can could may might must to of in on at
     for with by from as into about up down out and or but if so than then there here what which who whom when where
     why how not no please just also too very some any all want need like id im ive ill whats lets get got let make
-    made take give go going know see tell say
+    made take give go going know see tell say good great fine nice sounds sound ok okay yes yeah sure right well now one
 """)
 """Words that a message has whatever it is about, without apostrophes."""
 

@@ -9,7 +9,7 @@ This module must not know slots or intents.
 """
 
 from collections.abc import Sequence
-from enum import Enum
+from dataclasses import dataclass
 
 from parley_server.core.understanding import Command
 from parley_server.nlu.clauses import Clause, phrases
@@ -27,6 +27,9 @@ _IT = "(?:it|this|that|these|those|everything|all|all of it|all of this|all that
 _NOUN = "(?:(?:the|this|that) (?:whole |entire |current )?\\w+)"
 _GO_ON = "(?:do|continue|go on|proceed|go on with|proceed with|continue with)"
 
+_LONGEST = 14
+"""No command has more words than this."""
+
 _CANCEL_BARE = phrases(
     [
         f"{_POLITE}(?:cancel|stop|quit|abort|exit|terminate|end)(?: {_IT})?{_WITHAL}",
@@ -36,7 +39,7 @@ _CANCEL_BARE = phrases(
         f"i (?:dont|do not) want (?:to {_GO_ON}(?: {_IT})?|{_IT} any ?more){_WITHAL}",
     ]
 )
-_CANCEL_NOUN = phrases([f"{_POLITE}(?:cancel|stop|quit|abort|end|terminate|forget(?: about)?) {_NOUN}{_WITHAL}"])
+_CANCEL_NOUN = phrases([f"{_POLITE}(?P<verb>cancel|stop|quit|abort|end|terminate|forget(?: about)?) {_NOUN}{_WITHAL}"])
 
 _HELP = phrases(
     [
@@ -51,23 +54,25 @@ _HELP = phrases(
 )
 
 
-class Reach(Enum):
-    """How far a command reaches for its object."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command as it was said."""
 
-    BARE = "bare"
-    """It has none but the conversation itself."""
-    NOUN = "noun"
-    """It names something, which an intent of the assistant may be about."""
+    command: Command
+    verb: str
+    """The verb that has a noun for its object, which an intent of the assistant may be about; empty: it has none."""
 
 
-def command_of(clauses: Sequence[Clause]) -> tuple[Command, Reach] | None:
+def order_of(clauses: Sequence[Clause]) -> Order | None:
     """Reads the command of a message; None if it has none."""
     for clause in clauses:
-        for words in (clause.words, clause.core):
+        for words in {clause.words: None, clause.core: None}:
+            if words.count(" ") >= _LONGEST:
+                continue
             if _CANCEL_BARE.fullmatch(words):
-                return Command.CANCEL, Reach.BARE
-            if _CANCEL_NOUN.fullmatch(words):
-                return Command.CANCEL, Reach.NOUN
+                return Order(Command.CANCEL, "")
+            if named := _CANCEL_NOUN.fullmatch(words):
+                return Order(Command.CANCEL, named["verb"].partition(" ")[0])
             if _HELP.fullmatch(words):
-                return Command.HELP, Reach.BARE
+                return Order(Command.HELP, "")
     return None

@@ -41,6 +41,7 @@ _INDIFFERENT = phrases(
         "(?:i am|im) (?:open|flexible|easy|fine with any\\w*|ok with any\\w*)(?: .*)?",
     ]
 )
+_OTHER = phrases(["others?", "another", "different", "else", "instead", "more options"])
 _YES_BUT = phrases(["but|except|only|though|although|however"])
 
 _NOT_MEANT = re.compile(
@@ -49,7 +50,7 @@ _NOT_MEANT = re.compile(
 )
 _INQUIRY = re.compile(
     r"^\s*(?:(?:and|also|so|but|ok|okay|great|oh|um|well|yes|no|sorry)[\s,]+)*"
-    r"(?:is|are|does|do|did|has|have|was|were|what|which|who|when|where|why|how)\b(?!\s+about\b)"
+    r"(?:is|are|does|do|did|has|have|was|were|what|which|who|when|where|why|how)\b(?!\s+(?:about|there|you have)\b)"
     r"|\b(?:if|whether)\s+(?:it|they|the|this|that|there|he|she|you)\b"
     r"|\b(?:know|tell\s+me|ask|wonder|wondering|check|see|confirm)\s+(?:\w+\s+)?(?:if|whether|what|how|when|where)\b"
 )
@@ -74,6 +75,11 @@ def is_indifferent(clauses: Sequence[Clause]) -> bool:
 def yes_but(clauses: Sequence[Clause]) -> bool:
     """Whether a message restricts what it agrees to."""
     return any(_YES_BUT.search(clause.words) for clause in clauses)
+
+
+def wants_other(clauses: Sequence[Clause]) -> bool:
+    """Whether a message asks for something other than what it was offered."""
+    return any(_OTHER.search(clause.words) for clause in clauses)
 
 
 def is_denied(message: str, start: int) -> bool:

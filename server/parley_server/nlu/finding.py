@@ -3,6 +3,7 @@
 This module must not know intents or commands.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,20 +20,41 @@ from parley_server.nlu.values.protocol import Reference, Refusal
 _NEAR = 0.5
 """How near a slot's words must stand to a value to change the slot unasked."""
 _CERTAIN = 0.5
-"""How sure a value must be, its slot's words included, to be taken unasked."""
+"""How sure a value must be, the nearness of its slot's words included, to be taken unasked."""
 _BY_CHANCE = 0.3
-"""Below this score a value is meant for something else."""
+"""Below this a value is meant for something else, even where the slot was asked for."""
 
-_SIGNS: Mapping[SlotType, str] = {SlotType.EMAIL: "@", SlotType.DATE: "0123456789"}
-"""Characters without which no words are meant as a value of a type, whether asked for or not."""
+_NOT_LITERAL = 0.1
+"""What a choice loses for being named by other words than its own: "check my savings" is about savings."""
+
+_SIGNS: Mapping[SlotType, re.Pattern[str]] = {SlotType.EMAIL: re.compile("@"), SlotType.DATE: re.compile(r"\d")}
+"""What a value of a type that was not asked for must have before it is worth refusing."""
+_COUNTS_ALONE = re.compile(r"\b(?:just|only|be|is|it's|that's|of|seats?|table|reservation|booking)\s+(?:for\s+)?$")
+"""What stands before a lone "one" that counts something; in "search for one" it counts nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Findings:
     """What was found for the slots in a message."""
 
     slots: Mapping[str, Candidate]
     rejected: tuple[Rejection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A message, and what it is read in the light of."""
+
+    message: str
+    spoken: Spoken
+    situation: Situation
+    reference: Reference
+    revising: bool
+    """Whether the message has words of correction."""
+
+    def is_open(self, slot: str) -> bool:
+        """Whether the slot is waiting for a value."""
+        return slot == self.situation.requested or slot not in self.situation.filled
 
 
 class SlotFinder:
@@ -41,40 +63,30 @@ class SlotFinder:
     def __init__(self, definitions: Sequence[SlotDefinition]) -> None:
         """Takes the definitions of every slot that a message may fill."""
         self.words = SlotWords(definitions)
+        self.values = " ".join(word for d in definitions for c in d.choices for word in (c.name, *c.synonyms))
+        """The words of all choices."""
         # Of two slots of one type, a lone value is rather a start than an end: "a car from the 5th" says no more.
-        self._definitions = {d.name: d for d in sorted(definitions, key=lambda d: self.words.is_end(d.name))}
+        self._definitions = sorted(definitions, key=lambda definition: self.words.is_end(definition.name))
         self._free_texts = {d.name: FreeText(d) for d in definitions if d.type is SlotType.STRING}
         self._counts = {d.name: counts for d in definitions if (counts := _counts_of(d))}
 
     def find(self, message: str, clauses: Sequence[Clause], situation: Situation) -> Findings:
         """Finds at most one value for each slot, and what was meant as one and is none."""
-        spoken = Spoken.of(message)
-        revising = revises(clauses)
-        reference = _reference(situation)
-        free = revising or situation.confirming
-        offers = list(self._offers(message, spoken, situation, reference, free=free))
-        found = assign(offers, spoken.message, last=revising)
-        rejected = tuple(self._rejections(message, found, situation, reference))
-        return Findings(slots=found, rejected=rejected)
+        heard = _Heard(message, Spoken.of(message), situation, _reference(situation), revises(clauses))
+        found = assign(list(self._offers(heard)), heard.spoken.message, last=heard.revising)
+        return Findings(found, tuple(self._rejections(heard, found)))
 
-    def whole(self, slot: str, message: str, taken: Sequence[Candidate], situation: Situation) -> Candidate | None:
+    def whole(self, slot: str, message: str, taken: Mapping[str, Candidate], situation: Situation) -> Candidate | None:
         """Takes a message as the free text of a string slot; None if it says nothing besides what is taken."""
-        return self._free_texts[slot].whole(message, taken, _reference(situation))
+        known = [definition for definition in self._definitions if definition.name in taken]
+        names = " ".join(f"{definition.label} {definition.type}" for definition in known)
+        return self._free_texts[slot].whole(message, tuple(taken.values()), names, _reference(situation))
 
-    def _offers(
-        self, message: str, spoken: Spoken, situation: Situation, reference: Reference, *, free: bool
-    ) -> Iterator[Offer]:
-        """Gives every value found for every slot. Unless `free`, a slot that has one is changed only by its name."""
-        for place, definition in enumerate(self._definitions.values()):
-            asked = definition.name == situation.requested
-            empty = definition.name not in situation.filled
-            for candidate in self._candidates(message, definition, reference):
-                if definition.type is SlotType.BOOLEAN:
-                    nearness = 0.0
-                    barred = not asked and is_inquiry(spoken.message, candidate.start)
-                else:
-                    nearness = self.words.nearness(definition.name, spoken, candidate.start, candidate.end)
-                    barred = is_denied(spoken.message, candidate.start)
+    def _offers(self, heard: _Heard) -> Iterator[Offer]:
+        for place, definition in enumerate(self._definitions):
+            asked = definition.name == heard.situation.requested
+            for candidate in self._candidates(heard, definition):
+                nearness = self._nearness(heard, definition, candidate)
                 if candidate.score + nearness < (_BY_CHANCE if asked else _CERTAIN):
                     continue
                 yield Offer(
@@ -84,45 +96,76 @@ class SlotFinder:
                     candidate=candidate,
                     nearness=nearness,
                     asked=asked,
-                    empty=empty,
-                    barred=barred or not (asked or empty or free or nearness >= _NEAR),
+                    empty=definition.name not in heard.situation.filled,
+                    barred=_is_barred(heard, definition, candidate, nearness),
                 )
 
-    def _candidates(self, message: str, definition: SlotDefinition, reference: Reference) -> Iterator[Candidate]:
-        reader = READERS[definition.type]
+    def _candidates(self, heard: _Heard, definition: SlotDefinition) -> Iterator[Candidate]:
         if definition.extractor is not None:
-            words = definition.extractor(message)
-            start = message.find(words) if words else -1
-            value = reader.parse(words, definition, reference) if words and start >= 0 else None
-            if words and value is not None and not isinstance(value, Refusal):
-                yield Candidate(value=value, raw=words, start=start)
+            yield from _extracted(heard, definition)
         elif definition.name in self._counts:
-            names = self._counts[definition.name]
-            for number in READERS[SlotType.INTEGER].find(message, definition, reference):
-                if number.value in names:
-                    yield replace(number, value=names[number.value])
+            choices = self._counts[definition.name]
+            for number in READERS[SlotType.INTEGER].find(heard.message, definition, heard.reference):
+                if number.value in choices:
+                    yield replace(number, value=choices[number.value])
+        elif definition.type is SlotType.CHOICE:
+            for choice in READERS[definition.type].find(heard.message, definition, heard.reference):
+                literal = choice.raw.casefold() == str(choice.value).casefold()
+                yield choice if literal else replace(choice, score=choice.score - _NOT_LITERAL)
         elif definition.type is SlotType.STRING:
-            yield from self._free_texts[definition.name].find(message, reference)
+            yield from self._free_texts[definition.name].find(heard.message, heard.reference)
         else:
-            yield from reader.find(message, definition, reference)
+            yield from READERS[definition.type].find(heard.message, definition, heard.reference)
 
-    def _rejections(
-        self, message: str, found: Mapping[str, Candidate], situation: Situation, reference: Reference
-    ) -> Iterator[Rejection]:
-        for definition in self._definitions.values():
-            asked = definition.name == situation.requested
-            signs = _SIGNS.get(definition.type, "")
+    def _nearness(self, heard: _Heard, definition: SlotDefinition, candidate: Candidate) -> float:
+        if definition.type is SlotType.BOOLEAN:
+            # Its words are the value.
+            return 0.0
+        # What follows a name is rather what it belongs to: in "a Paris hotel" no hotel is named.
+        behind = definition.type is not SlotType.STRING
+        return self.words.nearness(definition.name, heard.spoken, candidate.start, candidate.end, behind=behind)
+
+    def _rejections(self, heard: _Heard, found: Mapping[str, Candidate]) -> Iterator[Rejection]:
+        for definition in self._definitions:
+            asked = definition.name == heard.situation.requested
+            sign = _SIGNS.get(definition.type)
             if definition.name in found or definition.type in {SlotType.STRING, SlotType.BOOLEAN}:
                 continue
-            if not asked and (definition.name in situation.filled or not any(sign in message for sign in signs)):
+            if not asked and not (sign and heard.is_open(definition.name) and sign.search(heard.message)):
                 continue
-            refusal = READERS[definition.type].parse(message, definition, reference)
+            words = definition.extractor(heard.message) if definition.extractor else heard.message
+            refusal = READERS[definition.type].parse(words, definition, heard.reference) if words else None
             if isinstance(refusal, Refusal) and refusal.raw:
                 yield Rejection(slot=definition.name, reason=refusal.reason, raw=refusal.raw)
 
 
+def _extracted(heard: _Heard, definition: SlotDefinition) -> Iterator[Candidate]:
+    words = definition.extractor(heard.message) if definition.extractor else None
+    start = heard.message.find(words) if words else -1
+    if words and start >= 0:
+        value = READERS[definition.type].parse(words, definition, heard.reference)
+        if not isinstance(value, Refusal):
+            yield Candidate(value=value, raw=words, start=start)
+
+
+def _is_barred(heard: _Heard, definition: SlotDefinition, candidate: Candidate, nearness: float) -> bool:
+    """Whether the message, though it has the value, does not give it to the slot."""
+    text, start = heard.spoken.message, candidate.start
+    if definition.type is SlotType.BOOLEAN:
+        return definition.name != heard.situation.requested and is_inquiry(text, start)
+    if is_denied(text, start):
+        return True
+    if definition.name == heard.situation.requested or heard.revising:
+        return False
+    if candidate.raw == "one" and candidate.score <= _CERTAIN and nearness < _NEAR:
+        return _COUNTS_ALONE.search(text, 0, start) is None
+    if heard.is_open(definition.name) or nearness >= _NEAR:
+        return False
+    return not heard.situation.confirming or is_inquiry(text, start)
+
+
 def _counts_of(definition: SlotDefinition) -> Mapping[SlotValue, str]:
-    """The choices of a slot by the numbers that they are, if they all are: "two" chooses "2"."""
+    """The choices of a slot by the numbers that they are, if all of them are: "two" chooses "2"."""
     if definition.type is not SlotType.CHOICE or not all(choice.name.isdecimal() for choice in definition.choices):
         return {}
     return {int(choice.name): choice.name for choice in definition.choices}

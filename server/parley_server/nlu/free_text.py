@@ -2,8 +2,8 @@
 
 What a string slot is about is told by the words of its name, else of its description. A place or the name of a person
 or thing is looked for in capitals, behind words that go with it ("to Paris", "by Queen"); a slot named after a time or
-a date takes the words of one as they stand. Any slot takes what follows its own name: "the reason is a toothache". Other
-text is taken only where it was asked for.
+a date takes the words of one as they stand. Any slot takes what follows its own name: "the reason is a toothache".
+Other text is taken only where it was asked for.
 
 This module must not know what else a message says.
 """
@@ -45,12 +45,13 @@ _CAPITALS = re.compile(
     rf"(?:(?:,?\s+|\s+(?:of|the|de|del|la|and|&|vs\.?)\s+)(?:{_CAPITALIZED}(?![\w'])|#?\d+\b))*"
 )
 _NO_NAME = word_set("""
-    i hi hello hey please yes no ok okay sure thanks thank find book show play search look change actually sorry let lets
-    make get tell give reserve schedule perfect great good check
+    i hi hello hey please yes no ok okay sure thanks thank find book show play search look change actually sorry let
+    lets make get tell give reserve schedule perfect great good check
     monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
     september october november december am pm
 """)
-_PLACE_LEAD = re.compile(r"\b(?:in|to|at|near|around|from|into|for|leaving|towards?|via|through)\s+(?:the\s+)?$")
+_IN_PLACE = re.compile(r"\b(?:in|near|around|from|into|leaving|towards?|via|through)\s+(?:the\s+)?$")
+_TO_PLACE = re.compile(r"\b(?:to|for|of|visit|visiting)\s+(?:the\s+)?$")
 _LEADS = {
     About.PLACE: re.compile(
         r".*\b(?:in|to|at|near|around|from|into|visit|is|be)\s+(?:the\s+)?", re.IGNORECASE | re.DOTALL
@@ -66,8 +67,10 @@ _OWN, _SURE, _LIKELY, _FAINT = 0.7, 0.6, 0.3, 0.15
 of a sentence, at its head."""
 _SHORT = 3
 """Up to how many words an answer that is a name has."""
-_TELLING = 2
-"""From how many words on, besides other slots' values, a message is free text that has such values in it."""
+
+
+_WORD = r"[^\s,.;!?]+"
+_ENDS = r"(?:in|at|on|for|from|and|but|please|instead)\b"
 
 
 class FreeText:
@@ -82,8 +85,11 @@ class FreeText:
         self._about = About.TYPED if self._typed else _about(definition)
         self._lead = _LEADS.get(self._about, _NO_LEAD)
         label = r"\s+".join(re.escape(word) for word in words) or r"(?!)"
+        short = r"\s+".join(re.escape(word) for word in words[:-1]) or r"(?!)"
+        # By a part of its name a slot takes what is a name itself: "the song is great" is none.
         self._labelled = re.compile(
-            rf"\b{label}(?:\s*[:=]|\s+(?:is|are|will\s+be|should\s+be|to))\s+([^,.;!?]+)", re.IGNORECASE
+            rf"\b(?i:{label})(?:\s*[:=]|\s+(?:is|are|will\s+be|should\s+be|to))\s+([^,.;!?]+)"
+            rf"|\b(?i:{short})\s+(?:is|should\s+be|to)\s+([A-Z][^\s,.;!?]*(?:\s+(?!{_ENDS}){_WORD})*)"
         )
 
     def find(self, message: str, reference: Reference) -> Iterator[Candidate]:
@@ -93,19 +99,20 @@ class FreeText:
                 yield replace(candidate, value=candidate.raw)
             return
         labelled = self._labelled.search(message)
-        if labelled:
-            yield from _candidate(message, labelled.start(1), labelled.end(1), 1.0)
+        if labelled and message[labelled.end() : labelled.end() + 1] != "?":
+            yield from _candidate(message, labelled.start(labelled.lastindex or 1), labelled.end(), 1.0)
         elif self._about is not About.ANY:
             yield from self._names(message)
 
-    def whole(self, message: str, taken: Sequence[Candidate], reference: Reference) -> Candidate | None:
+    def whole(self, message: str, taken: Sequence[Candidate], names: str, reference: Reference) -> Candidate | None:
         """Takes a message as the value that was asked for, though nothing in it looks like one.
 
-        None if other slots' values are all that it says.
+        None if other slots' values, and their `names`, are all that it says.
         """
         start, end = _longest_rest(message, taken)
-        said = [word for word in WORD.findall(message[start:end]) if not _is_common(word)]
-        if taken and (len(said) < _TELLING if self._about is About.ANY else not 1 <= len(said) <= _SHORT):
+        named = WORD.findall(folded(names))
+        said = [word for word in WORD.findall(folded(message[start:end])) if word not in named and not _is_common(word)]
+        if taken and (not said or (self._about is not About.ANY and len(said) > _SHORT)):
             return None
         if self._about is About.ANY:
             start, end = 0, len(message)
@@ -120,16 +127,18 @@ class FreeText:
     def _names(self, message: str) -> Iterator[Candidate]:
         for match in _CAPITALS.finditer(message):
             start, end = _without_common_words(message, match.start(), match.end())
-            if start < end:
-                yield from _candidate(message, start, end, self._likelihood(message, start, end))
+            likelihood = self._likelihood(message, start, end) if start < end else 0
+            if likelihood:
+                yield from _candidate(message, start, end, likelihood)
 
     def _likelihood(self, message: str, start: int, end: int) -> float:
-        own = [word for word in WORD.findall(folded(message[start:end])) if word in self._words]
-        if own:
+        if not self._words.isdisjoint(WORD.findall(folded(message[start:end]))):
             return _OWN
-        led = _PLACE_LEAD.search(message, max(0, start - 16), start)
-        if led:
-            return _SURE if self._about is About.PLACE else _FAINT
+        in_place = _IN_PLACE.search(message, max(0, start - 16), start)
+        if self._about is About.PLACE:
+            return _SURE if in_place or _TO_PLACE.search(message, max(0, start - 16), start) else _LIKELY
+        if in_place:
+            return 0.0
         single = " " not in message[start:end]
         return _FAINT if single and _SENTENCE_START.search(message, 0, start) else _LIKELY
 

@@ -11,17 +11,20 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 
 from parley_server.core.slots import Candidate, SlotType
-from parley_server.core.understanding import Answer, Command, IntentMatch, Situation, Understanding
+from parley_server.core.understanding import Answer, Command, Situation, Understanding
 from parley_server.nlu.answers import answer_of
-from parley_server.nlu.clauses import clauses_of
-from parley_server.nlu.commands import Reach, command_of
-from parley_server.nlu.corrections import is_indifferent, revises, takes_back, yes_but
+from parley_server.nlu.clauses import clauses_of, phrases
+from parley_server.nlu.commands import order_of
+from parley_server.nlu.corrections import is_indifferent, revises, takes_back, wants_other, yes_but
 from parley_server.nlu.finding import SlotFinder
 from parley_server.nlu.intents import STRONG, IntentClassifier
 
 _KNOWN = 64
 """How many sets of slots, and of intents, are kept ready; an assistant has one of each."""
 
+_ASKS = phrases(
+    ["what|why|how|who|when|where|which", "(?:is|are|do|does|can|could|should|may|must) (?:i|you|it|that|this|there)"]
+)
 _HEAD = re.compile(r"\w[^,.;:!?\n]*")
 
 
@@ -34,8 +37,8 @@ class RulesUnderstander:
 
     def prepare(self, situation: Situation) -> None:
         """Learns a situation's slots and intents now, so that no message waits for it."""
-        self._finder(tuple(situation.slots.values()))
-        self._classifier(situation.intents)
+        finder = self._finder(tuple(situation.slots.values()))
+        self._classifier(situation.intents, finder.values)
 
     async def understand(self, message: str, situation: Situation) -> Understanding:
         """Says what the message says. Never raises for anything a user may write."""
@@ -44,20 +47,18 @@ class RulesUnderstander:
     def read(self, message: str, situation: Situation) -> Understanding:
         """Does what `understand` does, outside of an event loop: reading by rules waits for nothing."""
         finder = self._finder(tuple(situation.slots.values()))
-        intents = self._classifier(situation.intents).match(message)
-        return _Reading(message, situation, finder, intents).understanding()
+        return _Reading(message, situation, finder, self._classifier(situation.intents, finder.values)).understanding()
 
 
 class _Reading:
     """One message being read."""
 
-    def __init__(
-        self, message: str, situation: Situation, finder: SlotFinder, intents: tuple[IntentMatch, ...]
-    ) -> None:
+    def __init__(self, message: str, situation: Situation, finder: SlotFinder, classifier: IntentClassifier) -> None:
         self.message = message
         self.situation = situation
         self.finder = finder
-        self.intents = intents
+        self.classifier = classifier
+        self.intents = classifier.match(message)
         self.clauses = clauses_of(message)
         self.answer = answer_of(self.clauses, asked=situation.confirming)
 
@@ -79,13 +80,16 @@ class _Reading:
         )
 
     def _command(self) -> Command | None:
-        found = command_of(self.clauses)
-        if found is None or self.answer is Answer.YES:
+        order = order_of(self.clauses)
+        if order is None or self.answer is Answer.YES:
             return None
-        command, reach = found
-        # One word shared with an intent's examples makes a bare "cancel" look like it: it must be one.
-        needed = STRONG if reach is Reach.NOUN else 1.0
-        return None if self._score >= needed else command
+        # One word shared with its examples makes an intent look likely: a bare "cancel" must be one of them, and for
+        # "cancel the booking" they must speak of cancelling, not of bookings alone.
+        if order.verb:
+            taken = self._score >= STRONG and self.classifier.has_word(self.intents[0].name, order.verb)
+        else:
+            taken = self._score == 1
+        return None if taken else order.command
 
     @property
     def _score(self) -> float:
@@ -100,7 +104,7 @@ class _Reading:
         if asked.type is SlotType.BOOLEAN:
             reply = self._yes_or_no(slots.values())
         elif asked.type is SlotType.STRING and self._may_be_text():
-            reply = self.finder.whole(asked.name, self.message, tuple(slots.values()), self.situation)
+            reply = self.finder.whole(asked.name, self.message, slots, self.situation)
         if reply is None:
             return slots
         apart = {name: c for name, c in slots.items() if c.end <= reply.start or reply.end <= c.start}
@@ -117,12 +121,12 @@ class _Reading:
         return Candidate(value=self.answer is Answer.YES, raw=raw, start=head.start())
 
     def _may_be_text(self) -> bool:
-        """Whether the message can be free text: no question, no yes or no, no wish to leave it open, no clear intent."""
+        """Whether the message can be free text: no question, no yes or no, no clear intent, nothing left open."""
         return not (
             self._score >= STRONG
             or answer_of(self.clauses, asked=False)
             or is_indifferent(self.clauses)
-            or any(clause.is_question for clause in self.clauses)
+            or any(clause.is_question or _ASKS.match(clause.core) for clause in self.clauses)
         )
 
     def _corrects(self, slots: Mapping[str, Candidate], mentioned: Collection[str]) -> bool:
@@ -139,6 +143,7 @@ class _Reading:
 
     def _settled(self, slots: Mapping[str, Candidate], *, correction: bool) -> Answer | None:
         """The answer in the light of the rest: what corrects what is to be confirmed does not confirm it."""
-        if not self.situation.confirming or not correction or self.situation.requested in slots:
+        if not self.situation.confirming or self.situation.requested in slots:
             return self.answer
-        return Answer.NO
+        withdrawn = self.answer is Answer.YES and yes_but(self.clauses) and wants_other(self.clauses)
+        return Answer.NO if correction or withdrawn else self.answer

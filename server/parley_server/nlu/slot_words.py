@@ -7,12 +7,12 @@ none. This module must not know values.
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from parley_server.core.slots import SlotDefinition, SlotType
 from parley_server.nlu.clauses import Clause, phrases, word_set
-from parley_server.nlu.values.words import WORD, Word, folded, stem, stems_of
+from parley_server.nlu.values.words import WORD, Word, folded, stem, stems_of, words_of
 
 _KIN: Sequence[tuple[frozenset[str], frozenset[str]]] = tuple(
     (word_set(names), word_set(words))
@@ -26,6 +26,12 @@ _KIN: Sequence[tuple[frozenset[str], frozenset[str]]] = tuple(
         ("destination to dest", "to toward towards into visit reach go going"),
         ("checkout end until finish", "to until till through end ending out leave leaving"),
         ("return inbound back", "return returning back until till"),
+        ("movie film title show event concert", "see watch attend"),
+        ("song track", "play hear listen"),
+        ("artist singer band performer", "by"),
+        ("starring actor cast", "with starring"),
+        ("restaurant hotel theater cinema venue", "at"),
+        ("doctor dentist therapist stylist salon", "see visit with at"),
         ("dropoff drop", "drop until till return returning back to"),
         ("recipient payee receiver", "to recipient send"),
     )
@@ -48,11 +54,12 @@ _TYPE_NAMES: Mapping[SlotType, str] = {
     SlotType.DATE: "date|day",
     SlotType.TIME: "time|hour",
 }
+_LONGEST_NAME = 5
 _DETERMINER = "(?:the|my|that|this|your|our|another|a different|a new|different|other|new|wrong|which|its)"
 _CHANGE = phrases(
     [
-        "change|changing|switch|update|correct|fix|edit|modify|adjust|amend|replace|reschedule|redo|wrong|incorrect|mistake|"
-        "not right|not correct|isnt right|isnt correct|mistaken|different|another"
+        "change|changing|switch|update|correct|fix|edit|modify|adjust|amend|replace|reschedule|redo",
+        "wrong|incorrect|mistake|not right|not correct|isnt right|isnt correct|mistaken|different|another",
     ]
 )
 
@@ -64,12 +71,38 @@ class Spoken:
     message: str
     """Folded: in lower case, every character at its place."""
     words: Sequence[Word]
+    sentence_ends: Sequence[int]
+    changes: bool
+    """Whether the message has a verb of change: in "change it to Monday", "to" says nothing of an end."""
 
     @classmethod
     def of(cls, message: str) -> "Spoken":
         """Splits a message."""
         low = folded(message)
-        return cls(low, [Word(stem(match[0]), match.start(), match.end()) for match in WORD.finditer(low)])
+        words = words_of(low)
+        changes = not _CHANGING.isdisjoint([word.stem for word in words])
+        return cls(low, words, [match.start() for match in _STOP.finditer(low)], changes)
+
+    def before(self, start: int) -> Iterator[str]:
+        """Gives the stems of a few words before a place in the same sentence, the nearest first."""
+        first = bisect_left(self.words, start, key=_start)
+        sentence = max((end for end in self.sentence_ends if end < start), default=-1)
+        for word in reversed(self.words[max(0, first - _BEFORE) : first]):
+            if word.start < sentence:
+                return
+            yield "" if self.changes and word.stem == "to" else word.stem
+
+    def behind(self, end: int) -> Iterator[str]:
+        """Gives the stems of a few words behind a place, up to a preposition, the nearest first."""
+        first = bisect_left(self.words, end, key=_start)
+        for word in self.words[first : first + _AFTER]:
+            if word.stem in _PREPOSITIONS:
+                return
+            yield word.stem
+
+
+def _start(word: Word) -> int:
+    return word.start
 
 
 class SlotWords:
@@ -77,7 +110,8 @@ class SlotWords:
 
     def __init__(self, definitions: Sequence[SlotDefinition]) -> None:
         """Takes the definitions of all slots that a message may fill."""
-        raw = {definition.name: _words_of(definition) for definition in definitions}
+        described = Counter(word for d in definitions for word in set(stems_of(d.description)))
+        raw = {d.name: _words_of(d, {word for word in described if described[word] == 1}) for d in definitions}
         self._cues = {d.name: _own(d, definitions, raw) for d in definitions}
         self._ends = {d.name for d in definitions if not _END_NAMES.isdisjoint(_name_words(d))}
         self._mentions = {d.name: _mention(d, definitions) for d in definitions}
@@ -86,48 +120,43 @@ class SlotWords:
         """Whether the slot is where something ends: a return, a check-out."""
         return slot in self._ends
 
-    def nearness(self, slot: str, spoken: Spoken, start: int, end: int) -> float:
-        """Says how near words of the slot stand to a value, from 0 (there are none) to 1."""
+    def nearness(self, slot: str, spoken: Spoken, start: int, end: int, *, behind: bool) -> float:
+        """Says how near words of the slot stand to a value, from 0 (there are none) to 1.
+
+        Args:
+            slot: The name of the slot.
+            spoken: The message.
+            start: Where the value begins.
+            end: Where the value ends.
+            behind: Whether words behind the value count too: "two adults".
+        """
         cues = self._cues[slot]
-        words = spoken.words
-        first = bisect_left(words, start, key=lambda word: word.start)
         best, weight = 0.0, 1.0
-        before = words[max(0, first - _BEFORE) : first]
-        changing = any(word.stem in _CHANGING for word in words[max(0, first - 2 * _BEFORE) : first])
-        for word in reversed(before):
-            if _STOP.search(spoken.message, word.end, start):
-                break
-            if changing and word.stem == "to":
-                # In "change it to Monday" the word says nothing of an end.
+        for word in spoken.before(start):
+            best = max(best, weight * cues.get(word, 0.0))
+            weight -= _FADE
+        if behind:
+            weight = 1.0 - _FADE
+            for word in spoken.behind(end):
+                best = max(best, weight * cues.get(word, 0.0))
                 weight -= _FADE
-                continue
-            best = max(best, weight * cues.get(word.stem, 0.0))
-            weight -= _FADE
-        last = bisect_left(words, end, first, key=lambda word: word.start)
-        weight = 1.0 - _FADE
-        for word in words[last : last + _AFTER]:
-            if word.stem in _PREPOSITIONS:
-                break
-            best = max(best, weight * cues.get(word.stem, 0.0))
-            weight -= _FADE
         return best
 
     def mentioned(self, clauses: Sequence[Clause]) -> frozenset[str]:
         """Names the slots that a message speaks of as something to change, or as its whole message."""
-        return frozenset(
-            name for name, pattern in self._mentions.items() if any(_mentions(pattern, clause) for clause in clauses)
-        )
+        found: set[str] = set()
+        for clause in clauses:
+            if _CHANGE.search(clause.words):
+                found.update(name for name, pattern in self._mentions.items() if pattern.search(clause.words))
+            elif clause.core.count(" ") <= _LONGEST_NAME:
+                found.update(name for name, pattern in self._mentions.items() if pattern.fullmatch(clause.core))
+        return frozenset(found)
 
 
-def _mentions(pattern: re.Pattern[str], clause: Clause) -> bool:
-    if pattern.fullmatch(clause.core):
-        return True
-    return bool(_CHANGE.search(clause.words)) and bool(pattern.search(clause.words))
-
-
-def _words_of(definition: SlotDefinition) -> dict[str, float]:
+def _words_of(definition: SlotDefinition, telling: Collection[str]) -> dict[str, float]:
     name = _name_words(definition)
-    weights = {s: _DESCRIPTION_WEIGHT for s in stems_of(definition.description) if s not in _GENERIC}
+    described = stems_of(definition.description)
+    weights = {word: _DESCRIPTION_WEIGHT for word in described if word in telling and word not in _GENERIC}
     for names, words in _KIN:
         if not names.isdisjoint(name):
             weights.update((stem(word), _KIN_WEIGHT) for word in words)

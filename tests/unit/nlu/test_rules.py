@@ -1,0 +1,106 @@
+"""The understanding by rules as a whole: any text, any situation."""
+
+from datetime import date, datetime, time
+from itertools import pairwise
+from typing import TypeAlias
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.reading import BOOKED, BOOKING, INTENTS, NOW, slot
+
+from parley_server.core.slots import SlotDefinition, SlotType, SlotValue
+from parley_server.core.understanding import Situation
+from parley_server.nlu.clauses import word_set
+from parley_server.nlu.protocol import Understander
+from parley_server.nlu.rules import RulesUnderstander
+
+Slots: TypeAlias = list[SlotDefinition]
+
+PYTHON_TYPES: dict[SlotType, type] = {
+    SlotType.INTEGER: int,
+    SlotType.FLOAT: float,
+    SlotType.BOOLEAN: bool,
+    SlotType.DATE: date,
+    SlotType.TIME: time,
+}
+RULES = RulesUnderstander()
+
+OTHERS = (
+    slot("origin", description="city where the trip starts"),
+    slot("destination", description="city where the trip ends"),
+    slot("return_date", SlotType.DATE, "date of the way back"),
+    slot("party_size", SlotType.INTEGER, "number of people"),
+    slot("budget", SlotType.FLOAT, "amount of money"),
+    slot("with_parking", SlotType.BOOLEAN, "whether there is parking"),
+    slot("phone", SlotType.PHONE),
+    slot("seats", SlotType.CHOICE, "number of seats", "1 2 3"),
+    slot("appointment_time", description="time of the appointment"),
+    slot("reason"),
+    slot("_"),
+    slot("ß", SlotType.CHOICE),
+)
+WORDS = st.sampled_from(
+    [
+        *sorted(
+            word_set("""
+            yes no not cancel help change the date time email to from Paris London Monday or tomorrow March 30 3 three
+            two one at 15:00 4pm ada@example.org ada@@x . , ? ! but is my name I'm Ada reason with parking 555-867-5309
+            $20 make it sorry actually I meant any whatever book an appointment people seats until checking out
+        """)
+        ),
+        *("\u0130", "\u00df", "\ufb01", "\u2019", "\n"),
+    ]
+)
+MESSAGES = st.one_of(st.text(), st.lists(WORDS, max_size=14).map(" ".join))
+DEFINITIONS = st.lists(st.sampled_from((*BOOKING, *OTHERS)), unique_by=lambda definition: definition.name)
+
+
+@st.composite
+def situations(draw: st.DrawFn) -> Situation:
+    slots = draw(DEFINITIONS)
+    known: dict[str, SlotValue] = {name: value for name, value in BOOKED.items() if draw(st.booleans())}
+    return Situation(
+        now=NOW,
+        locale=draw(st.sampled_from(["en-US", "en-GB", "de-DE", ""])),
+        slots={definition.name: definition for definition in slots},
+        filled=known,
+        requested=draw(st.sampled_from([*(definition.name for definition in slots), "", "gone"])),
+        confirming=draw(st.booleans()),
+        intents=draw(st.sampled_from([INTENTS, ()])),
+    )
+
+
+@given(message=MESSAGES, situation=situations())
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_text_is_understood_with_typed_values_at_places_that_do_not_overlap(
+    message: str, situation: Situation
+) -> None:
+    understanding = RULES.read(message, situation)
+
+    for name, candidate in understanding.slots.items():
+        assert type(candidate.value) is PYTHON_TYPES.get(situation.slots[name].type, str)
+        assert candidate.raw
+        assert message[candidate.start : candidate.end] == candidate.raw
+    spans = sorted((candidate.start, candidate.end) for candidate in understanding.slots.values())
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+    assert understanding.mentioned.isdisjoint(understanding.slots)
+    assert understanding.mentioned <= situation.slots.keys()
+    assert all(rejection.slot in situation.slots for rejection in understanding.rejected)
+    assert RULES.read(message, situation) == understanding
+
+
+async def test_it_is_an_understander() -> None:
+    understander: Understander = RulesUnderstander()
+    situation = Situation(now=datetime.fromisoformat("2026-03-04T10:00:00+00:00"), intents=INTENTS)
+
+    assert (await understander.understand("hello", situation)).intent == "greeting"
+
+
+async def test_what_was_prepared_is_understood_the_same() -> None:
+    situation = Situation(now=NOW, slots={definition.name: definition for definition in BOOKING}, intents=INTENTS)
+    prepared = RulesUnderstander()
+    prepared.prepare(situation)
+
+    message = "book support on Monday"
+
+    assert await prepared.understand(message, situation) == await RULES.understand(message, situation)
