@@ -1,0 +1,51 @@
+"""Servers that are killed in the middle of their work, and started again or left to the others."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from statistics import median
+
+from support.faults_calls import kept, line, open_client
+from support.faults_checker import violations
+from support.faults_load import Crowd
+from support.faults_processes import ServerProcess, server_processes
+from support.faults_record import Outcome, Recorder
+from support.faults_scale import Report, Scale
+from support.faults_waiting import answered
+
+import parley
+
+
+@asynccontextmanager
+async def clients(count: int, server: ServerProcess) -> AsyncIterator[list[parley.AsyncClient]]:
+    async with AsyncExitStack() as closing:
+        yield [await closing.enter_async_context(open_client(server.port)) for _ in range(count)]
+
+
+async def test_no_turn_is_lost_when_the_server_is_killed_and_started_again(
+    store_url: str, tmp_path: Path, scale: Scale, report: Report
+) -> None:
+    chance = random.Random(1)
+    recorder = Recorder()
+    seconds = []
+    async with server_processes(1, store_url, tmp_path) as (server,), clients(40, server) as callers:
+        crowd = Crowd(recorder, lambda caller: line(callers[caller]), sessions=20, seed=2)
+        talking = asyncio.create_task(crowd.talk(40))
+        for _ in range(scale.of(3, 100)):
+            await answered(recorder, chance.randint(1, 200))
+            await server.kill()
+            began = time.monotonic()
+            await server.start()
+            await answered(recorder, 1)
+            seconds.append(time.monotonic() - began)
+        crowd.stop()
+        await talking
+        sessions = {session: await kept(callers[0], session) for session in recorder.sessions}
+
+    assert violations(recorder.calls, sessions) == []
+    assert recorder.count(Outcome.UNKNOWN), "no call was cut off, so nothing was tried"
+    report(f"{len(seconds)} kills, {recorder.count(Outcome.OK)} answered, {recorder.count(Outcome.UNKNOWN)} cut off")
+    report(f"first answer after a start: median {median(seconds):.2f} s, longest {max(seconds):.2f} s")

@@ -1,0 +1,57 @@
+"""Calls over the wire for the recorder, by the client that callers use; it repeats nothing by itself."""
+
+import grpc
+from support.faults_echo import Echo
+from support.faults_record import Answer, Kept, KeptTurn, Line, Outcome, Unanswered
+
+import parley
+
+
+def line(client: parley.AsyncClient) -> Line:
+    """Turns through a client."""
+
+    async def say(session: str, request_id: str, message: str) -> Answer:
+        try:
+            events = [event async for event in client.chat(message, session_id=session, request_id=request_id)]
+        except parley.ParleyError as error:
+            outcome = Outcome.FAILED if error.applied == "no" else Outcome.UNKNOWN
+            raise Unanswered(outcome, f"{error.status.name} {error.reason}: {error}") from error
+        started, completed = events[0], events[-1]
+        assert isinstance(started, parley.TurnStarted)
+        assert isinstance(completed, parley.TurnCompleted)
+        return Answer(
+            reply=completed.reply,
+            turn=started.turn,
+            replayed=completed.replayed,
+            turn_count=completed.session.turn_count,
+            known=Echo.of(completed.session.metadata),
+        )
+
+    return say
+
+
+async def kept(client: parley.AsyncClient, session_id: str) -> Kept:
+    """Reads a session and its history; empty if there is none."""
+    try:
+        session = await client.get_session(session_id)
+    except parley.SessionNotFound:
+        return Kept()
+    turns = [
+        KeptTurn(turn=turn.turn, request_id=turn.request_id, message=turn.user_message, reply=turn.reply)
+        async for turn in client.history(session_id)
+    ]
+    return Kept(turn_count=session.turn_count, known=Echo.of(session.metadata), turns=tuple(turns))
+
+
+def open_client(port: int) -> parley.AsyncClient:
+    """A client with a connection of its own, so that a server that is gone costs it no more than one call."""
+    channel = grpc.aio.insecure_channel(
+        f"127.0.0.1:{port}",
+        options=[
+            ("grpc.use_local_subchannel_pool", 1),
+            ("grpc.enable_retries", 0),
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", 500),
+        ],
+    )
+    return parley.AsyncClient(channel, retry=None)

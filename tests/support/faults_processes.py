@@ -1,0 +1,105 @@
+"""Servers in processes of their own, which can be killed, paused and started again."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from support.faults_calls import open_client
+from support.faults_echo import DEFINITION, GATES
+from support.faults_waiting import until
+
+import parley
+
+_TESTS = Path(__file__).parents[1]
+
+
+class ServerProcess:
+    """`parley serve` on a store, always at the same port."""
+
+    def __init__(self, store_url: str, folder: Path, *, lease: timedelta | None = None) -> None:
+        """Takes the store, a folder for its log and the gates of its turns, and how long leases last."""
+        self.port = _free_port()
+        self.gates = folder
+        self.log = folder / f"server-{self.port}.log"
+        module = "support.faults_short_lease" if lease else "parley_server"
+        self._command = [sys.executable, "-m", module, "serve", "--listen", f"127.0.0.1:{self.port}"]
+        self._command += ["--store", store_url, "--assistant", str(DEFINITION), "--log-level", "warning"]
+        path = os.pathsep.join(filter(None, [str(_TESTS), os.environ.get("PYTHONPATH", "")]))
+        self._environment = {**os.environ, "PYTHONPATH": path, GATES: str(folder)}
+        if lease:
+            self._environment["PARLEY_FAULTS_LEASE"] = str(lease.total_seconds())
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Starts it; it may take a moment until it answers."""
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(*self._command, env=self._environment, stderr=log)
+
+    async def answers(self) -> bool:
+        """Whether it serves."""
+        if self._process is None or self._process.returncode is not None:
+            raise AssertionError(f"the server has ended: {self.log.read_text()}")
+        async with open_client(self.port) as client:
+            try:
+                await client.get_session("nobody")
+            except parley.SessionNotFound:
+                return True
+            except parley.ParleyError:
+                return False
+        return False
+
+    async def kill(self) -> None:
+        """Kills it, as an operator's last resort or the kernel would."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """Asks it to stop, and waits until it has."""
+        await self._end(signal.SIGTERM)
+
+    def pause(self) -> None:
+        """Lets it stand still."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Lets it go on as if nothing had happened."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process
+        self._process.send_signal(number)
+
+    async def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process and process.returncode is None:
+            process.send_signal(number)
+            process.send_signal(signal.SIGCONT)
+        if process:
+            await process.wait()
+
+
+@asynccontextmanager
+async def server_processes(
+    count: int, store_url: str, folder: Path, *, lease: timedelta | None = None
+) -> AsyncIterator[list[ServerProcess]]:
+    """Servers that share a store and answer; they are killed at the end."""
+    servers = [ServerProcess(store_url, folder, lease=lease) for _ in range(count)]
+    async with AsyncExitStack() as closing:
+        for server in servers:
+            closing.push_async_callback(server.kill)
+            await server.start()
+        for server in servers:
+            await until(server.answers, f"an answer of {server.log}")
+        yield servers
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

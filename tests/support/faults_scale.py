@@ -1,0 +1,19 @@
+"""How thorough the tests of faults are, and where their figures go."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Report: TypeAlias = Callable[[str], None]
+"""Prints a line of what was measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How far to go."""
+
+    full: bool
+
+    def of(self, short: int, full: int) -> int:
+        """One of two amounts."""
+        return full if self.full else short
