@@ -15,10 +15,10 @@ from parley_server.nlu.values.words import STOP_WORDS, context_stems, folded, si
 
 NAMED, MISTYPED, SYNONYM, PART = 1.0, 0.85, 0.75, 0.6
 """The scores, by how a choice is recognised."""
-SHORTEST_MISTYPED = 5
+SHORTEST_MISTYPED = 6
 """A word with fewer letters is too near to others to be corrected."""
 
-_DULL = word_set("area place type class other general high low very service all")
+_DULL = word_set("area place type class other general high low very service all first last new")
 """Words that make no choice out of a name that has more words."""
 
 

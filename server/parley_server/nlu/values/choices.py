@@ -129,7 +129,6 @@ def _corrected(word: Word, known: frozenset[str]) -> Word:
     """Puts a known word in place of one that was mistyped; the first letter must be right."""
     if len(word.stem) < SHORTEST_MISTYPED or word.stem in known:
         return word
-    limit = 1 if len(word.stem) < 8 else 2
-    near = [(OSA.distance(word.stem, other, score_cutoff=limit), other) for other in known if other[0] == word.stem[0]]
-    distance, other = min(near, default=(limit + 1, ""))
-    return replace(word, stem=other) if distance <= limit else word
+    near = [(OSA.distance(word.stem, other), other) for other in known if other[0] == word.stem[0]]
+    errors, other = min(near, default=(len(word.stem), ""))
+    return replace(word, stem=other) if errors <= (1 if len(other) < 8 else 2) else word

@@ -16,6 +16,8 @@ _REFUSAL = Refusal("Please give an e-mail address, such as ann@example.com.")
 
 _GATE = re.compile(r"@|\bat\b")
 _WRITTEN = re.compile(r"[\w.+%'!#$&*/=?^{|}~-]*@(?:[^\W_][\w-]*(?:\.[\w-]+)*)?", re.UNICODE)
+_ENDING = re.compile(r".@.+\.[^\W\d_][\w-]+$")
+"""No top-level domain has a single letter."""
 _OUTER = ".'!#$&*/=?^{|}~-"
 _DOT = r"(?:\s+(?:dot|period|point)\s+|\s*\.\s?(?=[a-z]))"
 _NAME = r"[a-z0-9+%_-]+(?:\.[a-z0-9+%_-]+)*"
@@ -84,7 +86,7 @@ def _spoken(message: str, text: str) -> Iterator[Candidate]:
 
 def _normal(words: str) -> str | None:
     """Returns the address in its normal form; None if it is not well-formed."""
-    if "@" not in words.strip("@") or "." not in words.partition("@")[2]:
+    if not _ENDING.search(words):
         return None
     return _validator()(words)
 

@@ -107,7 +107,9 @@ _GATE = re.compile(
     "|n[ao]ught|hundred|dozen|half|quarter|couple)"
 )
 _CLOSE = re.compile(r"\s*-?\s*")
-_PRONOUN_BEFORE = re.compile(r"\b(?:this|that|the|which|each|every|any|no|another|some|an?(?: [a-z]+)?|[a-z]+er)\s+$")
+_PRONOUN_BEFORE = re.compile(
+    r"\b(?:this|that|the|which|each|every|any|no|another|some|an?(?: [a-z]+)?|first|second|third|last|[a-z]+er)\s+$"
+)
 _PRONOUN_AFTER = re.compile(
     r"\s+(?:of (?:the|these|those|them|your|my)|is|was|that|which|who|with|where|there|here|instead|[a-z]{2,}ed)\b"
     r"|[ -]way\b"
