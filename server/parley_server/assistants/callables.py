@@ -17,7 +17,7 @@ def find_callable(name: str) -> Callable[..., Any]:
     """Imports a function.
 
     Raises:
-        ValueError: The name is malformed, or there is no such function.
+        ValueError: The name is malformed, there is no such function, or its module fails.
     """
     if not names_callable(name):
         raise ValueError("not a callable: write `package.module:function`")
@@ -26,6 +26,8 @@ def find_callable(name: str) -> Callable[..., Any]:
         found = getattr(importlib.import_module(module_name), attribute)
     except (ImportError, AttributeError) as error:
         raise ValueError(f"no such callable: {error}") from error
+    except Exception as error:  # An author's module may raise anything when it is imported.
+        raise ValueError(f"{module_name} can not be imported: {type(error).__name__}: {error}") from error
     if callable(found):
         function: Callable[..., Any] = found
         return function

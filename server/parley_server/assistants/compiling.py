@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -62,7 +61,7 @@ class Compilation:
     def run(self) -> Assistant:
         """Compiles everything. The result is of use only if there are no defects."""
         model = self.model
-        self._try(("time_zone",), lambda: ZoneInfo(model.time_zone))
+        self._try(("time_zone",), lambda: _time_zone(model.time_zone))
         return Assistant(
             name=model.assistant,
             version=hashlib.sha256(model.model_dump_json(by_alias=True).encode()).hexdigest()[:12],
@@ -84,26 +83,23 @@ class Compilation:
 
     def _slot(self, name: str, slot: SlotModel) -> SlotDefinition:
         path = ("slots", name)
-        reprompts = [slot.reprompt] if isinstance(slot.reprompt, str) else slot.reprompt
-        synonyms = slot.choices if isinstance(slot.choices, dict) else dict.fromkeys(slot.choices, ())
-        if (slot.type is SlotType.CHOICE) != bool(synonyms):
+        if (slot.type is SlotType.CHOICE) != bool(slot.choices):
             self._defect((*path, "choices"), "a slot of type choice has choices, and no other has")
         return SlotDefinition(
             name=name,
             type=slot.type,
             description=slot.description,
             prompt=self._text((*path, "prompt"), slot.prompt),
-            reprompts=tuple(self._text((*path, "reprompt"), text) for text in reprompts),
+            reprompts=tuple(self._text((*path, "reprompt", i), text) for i, text in enumerate(slot.reprompt)),
             required=slot.required,
-            choices=tuple(Choice(name=choice, synonyms=tuple(words)) for choice, words in synonyms.items()),
+            choices=tuple(Choice(name=choice, synonyms=tuple(words)) for choice, words in slot.choices.items()),
             validator=self._validator((*path, "validate"), slot),
             extractor=self._extractor((*path, "extract"), slot.extract) if slot.extract else None,
             sensitive=slot.sensitive,
         )
 
     def _validator(self, path: Path, slot: SlotModel) -> Validator | None:
-        rules = slot.validators if isinstance(slot.validators, list) else [slot.validators]
-        compiled = [self._try(path, partial(self._rule, rule, slot.type)) for rule in rules]
+        compiled = [self._rule((*path, index), rule, slot.type) for index, rule in enumerate(slot.validators)]
         validators = [validator for validator in compiled if validator]
         if len(validators) <= 1:
             return validators[0] if validators else None
@@ -113,10 +109,10 @@ class Compilation:
 
         return validate
 
-    def _rule(self, rule: CheckModel | str, slot_type: SlotType) -> Validator:
+    def _rule(self, path: Path, rule: CheckModel | str, slot_type: SlotType) -> Validator | None:
         if isinstance(rule, str):
-            return find_callable(rule)
-        return self._expressions.validator(rule.check, slot_type, rule.reason)
+            return self._try(path, lambda: find_callable(rule))
+        return self._try((*path, "check"), lambda: self._expressions.validator(rule.check, slot_type, rule.reason))
 
     def _extractor(self, path: Path, source: str) -> Extractor | None:
         return self._try(path, lambda: find_callable(source) if names_callable(source) else _pattern(source))
@@ -181,6 +177,11 @@ class Compilation:
             yield Intent(name=name, examples=tuple(intent.examples), handler=self._reaction(path, intent))
 
     def _reaction(self, path: Path, reaction: ReactionModel) -> Handler | None:
+        moves = [key for key in ("to", "start", "call") if getattr(reaction, key)]
+        if len(moves) > 1:
+            self._defect((*path, moves[1]), f"it moves already, by `{moves[0]}`")
+        if reaction.run and (moves or reaction.clear or reaction.say):
+            self._defect((*path, "run"), "code makes the whole reaction: nothing else stands beside it")
         if reaction.run:
             return self._code((*path, "run"), reaction.run)
         states = {state for flow in self.model.flows.values() for state in flow.states}
@@ -231,9 +232,16 @@ class Compilation:
         """Compiles a part; a failure is a defect at its place."""
         try:
             return compile_it()
-        except (ValueError, re.error, KeyError) as error:
+        except (ValueError, re.error) as error:
             self._defect(path, str(error))
             return None
+
+
+def _time_zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, KeyError, OSError) as error:
+        raise ValueError(f"there is no time zone `{name}`") from error
 
 
 def _pattern(source: str) -> Extractor:

@@ -5,14 +5,15 @@ load, and `has(slots.date)` asks whether a slot has a value. A date is a timesta
 as `15:00`.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 
 from cel_expr_python import cel
-from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory, timestamp_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
 
 from parley_server.core.conditions import Scope
-from parley_server.core.slots import SlotType, SlotValue, ValidationScope, Validator
+from parley_server.core.slots import SlotRule, SlotType, SlotValue, ValidationScope, Validator
 
 _PACKAGE = "parley.assistant"
 _Field = descriptor_pb2.FieldDescriptorProto
@@ -27,6 +28,13 @@ _CEL_TYPE: Mapping[SlotType, cel.Type] = {
     SlotType.FLOAT: cel.Type.DOUBLE,
     SlotType.BOOLEAN: cel.Type.BOOL,
     SlotType.DATE: cel.Type.TIMESTAMP,
+}
+
+_TURN_VARIABLES: Mapping[str, cel.Type] = {
+    "intent": cel.Type.STRING,
+    "message": cel.Type.STRING,
+    "metadata": cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
+    "turn": cel.Type.INT,
 }
 
 
@@ -63,14 +71,15 @@ class Expressions:
         expression = self._compile(source, variables)
 
         def holds(scope: Scope) -> bool:
-            data = {
-                **self._data(scope.context.slots, scope.now),
-                "intent": scope.understanding.intent,
-                "message": scope.understanding.message,
-                "metadata": dict(scope.context.metadata),
-                "turn": scope.context.turn_count + 1,
-            }
-            return expression.eval(data=data).value() is True
+            return self._is_true(
+                expression,
+                scope.context.slots,
+                scope.now,
+                intent=scope.understanding.intent,
+                message=scope.understanding.message,
+                metadata=dict(scope.context.metadata),
+                turn=scope.context.turn_count + 1,
+            )
 
         return holds
 
@@ -83,35 +92,45 @@ class Expressions:
         expression = self._compile(source, {"value": _CEL_TYPE.get(slot_type, cel.Type.STRING)})
 
         def validate(value: SlotValue, scope: ValidationScope) -> str | None:
-            data = {**self._data(scope.slots, scope.now), "value": _plain(value)}
-            return None if expression.eval(data=data).value() is True else reason
+            good = self._is_true(expression, scope.slots, scope.now, value=_plain(value))
+            return None if good else reason
 
         return validate
 
-    def _compile(self, source: str, variables: Mapping[str, cel.Type]) -> cel.Expression:
+    def _compile(
+        self, source: str, variables: Mapping[str, cel.Type], expected: cel.Type = cel.Type.BOOL
+    ) -> cel.Expression:
         environment = cel.NewEnv(self._pool, variables={**self._variables, **variables})
         try:
             expression = environment.compile(source)
         except RuntimeError as error:
             raise ValueError(f"not an expression: {_first_problem(str(error))}") from error
-        if expression.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
-            raise ValueError("the expression is neither true nor false")
+        found = expression.return_type()
+        if found not in (expected, cel.Type.DYN):
+            raise ValueError(f"the expression gives {found.name()}, where {expected.name()} is needed")
         return expression
 
-    def _data(self, slots: Mapping[str, SlotValue], now: datetime) -> dict[str, object]:
-        return {"slots": self._slots_message(slots), "now": now, "today": _plain(now.date())}
+    def _turn_data(self, scope: Scope) -> dict[str, object]:
+        return {
+            **self._data(scope.context.slots, scope.now),
+            "intent": scope.understanding.intent,
+            "message": scope.understanding.message,
+            "metadata": dict(scope.context.metadata),
+            "turn": scope.context.turn_count + 1,
+        }
 
-    def _slots_message(self, slots: Mapping[str, SlotValue]) -> message.Message:
-        filled = self._message()
-        for name, value in slots.items():
-            # A session may still hold a slot that the definition has given up.
-            if name not in self._slots:
-                continue
-            if isinstance(value, date):
-                getattr(filled, name).FromDatetime(_plain(value))
-            else:
-                setattr(filled, name, _plain(value))
-        return filled
+    def _is_true(
+        self, expression: cel.Expression, slots: Mapping[str, SlotValue], now: datetime, **names: object
+    ) -> bool:
+        # A session may still hold a slot that the definition has given up,
+        known = {name: _plain(value) for name, value in slots.items() if name in self._slots}
+        try:
+            filled = self._message(**known)
+        except (TypeError, ValueError):
+            # or one that has had another type then.
+            return False
+        data = {**names, "slots": filled, "now": now, "today": _plain(now.date())}
+        return expression.eval(data=data).value() is True
 
 
 def _describe(slots: Mapping[str, SlotType]) -> descriptor_pb2.FileDescriptorProto:
@@ -121,7 +140,8 @@ def _describe(slots: Mapping[str, SlotType]) -> descriptor_pb2.FileDescriptorPro
     described = file.message_type.add(name="Slots")
     for number, (name, slot_type) in enumerate(slots.items(), start=1):
         kind = _FIELD_TYPE.get(slot_type, _Field.TYPE_STRING)
-        field = described.field.add(name=name, number=number, type=kind, label=_Field.LABEL_OPTIONAL)
+        # Without a JSON name of its own, `start_at` and `startAt` would have the same one, which is refused.
+        field = described.field.add(name=name, json_name=name, number=number, type=kind, label=_Field.LABEL_OPTIONAL)
         if kind == _Field.TYPE_MESSAGE:
             field.type_name = ".google.protobuf.Timestamp"
         # An optional field stands in a oneof of its own: that is how `has` can tell an unset slot from an empty one.
@@ -137,6 +157,18 @@ def _plain(value: SlotValue) -> object:
     return value.isoformat("minutes") if isinstance(value, time) else value
 
 
+def _slot_value(value: object, slot_type: SlotType) -> SlotValue | None:
+    try:
+        if isinstance(value, datetime) and slot_type is SlotType.DATE:
+            return value.date()
+        if isinstance(value, str) and slot_type is SlotType.TIME:
+            return time.fromisoformat(value)
+    except ValueError:
+        return None
+    return value if isinstance(value, str | int | float | bool) else None
+
+
 def _first_problem(report: str) -> str:
     line = report.splitlines()[0]
-    return line.partition("<input>:")[2].partition(": ")[2] or line
+    problem = line.partition("<input>:")[2].partition(": ")[2] or line
+    return problem.removesuffix(" [INVALID_ARGUMENT]").removesuffix(" (in container '')")

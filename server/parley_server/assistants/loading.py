@@ -21,7 +21,8 @@ def load_assistant(path: Path) -> Assistant:
     try:
         model = AssistantModel.model_validate(source.root)
     except ValidationError as error:
-        raise InvalidDefinition([source.defect(found["loc"], found["msg"]) for found in error.errors()]) from error
+        defects = [(found["loc"], found["msg"].removeprefix("Value error, ")) for found in error.errors()]
+        raise InvalidDefinition([source.defect(place, message) for place, message in defects]) from error
     compilation = Compilation(model)
     assistant = compilation.run()
     if compilation.defects:

@@ -6,10 +6,11 @@ Keys that stand twice are refused, and nothing in a file constructs objects.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from parley_server.errors import InvalidDefinition
 
@@ -27,22 +28,19 @@ class Source:
 
     def defect(self, path: Sequence[str | int], message: str) -> str:
         """A line that says what is wrong and where: `booking.yaml:12:5: slots.date.type: …`."""
-        line, column = self._position(path)
-        where = ".".join(map(str, path))
-        return f"{self.name}:{line}:{column}: {where}: {message}" if where else f"{self.name}: {message}"
-
-    def _position(self, path: Sequence[str | int]) -> tuple[int, int]:
         node: object = self.root
         line, column = 0, 0
+        names = []
         for step in path:
-            if isinstance(node, CommentedMap) and step in node:
-                line, column = node.lc.key(step)
-            elif isinstance(node, CommentedSeq) and isinstance(step, int) and step < len(node):
-                line, column = node.lc.item(step)
-            else:
-                break
-            node = node[step]
-        return line + 1, column + 1
+            if _has(node, step):
+                # What a merge key `<<` has brought in has no place of its own: its mapping's is the nearest.
+                line, column = (node.lc.data or {}).get(step, (line, column))[:2]
+                node = node[step]
+            elif step is not path[-1]:
+                continue  # It is no step in the file but the schema's word for a kind of value.
+            names.append(str(step))
+        where = f"{self.name}:{line + 1}:{column + 1}: {'.'.join(names)}" if names else self.name
+        return f"{where}: {message}"
 
 
 def read_source(path: Path) -> Source:
@@ -63,6 +61,15 @@ def read_source(path: Path) -> Source:
         mark = error.problem_mark
         place = f"{path.name}:{mark.line + 1}:{mark.column + 1}" if mark else path.name
         raise InvalidDefinition([f"{place}: {error.problem}"]) from error
+    except (YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        # The reader lets through what Python says of a value that its tag does not fit, and of endless nesting.
+        raise InvalidDefinition([f"{path.name}: can not be read: {' '.join(str(error).split())}"]) from error
     if not isinstance(root, CommentedMap):
         raise InvalidDefinition([f"{path.name}: not a mapping: a definition begins with `assistant: NAME`"])
     return Source(path.name, root)
+
+
+def _has(node: object, step: str | int) -> TypeGuard[CommentedMap | CommentedSeq]:
+    if isinstance(node, CommentedSeq):
+        return isinstance(step, int) and step < len(node)
+    return isinstance(node, CommentedMap) and step in node

@@ -13,7 +13,17 @@ from parley_server.core.texts import Text
 NAMES = frozenset({"slots", "intent", "message", "metadata", "turn", "phase", "session_id", "user_id", "now", "today"})
 """The names that a template sees: those of `Scope.names`."""
 
-_environment = ImmutableSandboxedEnvironment(autoescape=False, keep_trailing_newline=False)
+_OTHER_FILES = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
+
+
+def _make_environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(autoescape=False, keep_trailing_newline=False)
+    # The same turn is to say the same, whoever takes it again.
+    del environment.globals["lipsum"], environment.filters["random"]
+    return environment
+
+
+_environment = _make_environment()
 
 
 def compile_template(source: str, slots: Collection[str]) -> Text:
@@ -26,13 +36,15 @@ def compile_template(source: str, slots: Collection[str]) -> Text:
         return source
     try:
         tree = _environment.parse(source)
+        compiled = _environment.from_string(source)
     except TemplateSyntaxError as error:
         raise ValueError(f"not a template: {error.message}") from error
+    if any(tree.find(kind) for kind in _OTHER_FILES):
+        raise ValueError("a template takes nothing from other files")
     unknown = meta.find_undeclared_variables(tree) - NAMES
     unknown |= {f"slots.{name}" for name in _slots_named(tree) if name not in slots}
     if unknown:
         raise ValueError(f"the template names what there is not: {', '.join(sorted(unknown))}")
-    compiled = _environment.from_string(source)
 
     def template(names: Mapping[str, object]) -> str:
         return compiled.render(names)
@@ -41,8 +53,10 @@ def compile_template(source: str, slots: Collection[str]) -> Text:
 
 
 def _slots_named(tree: nodes.Template) -> set[str]:
-    return {
-        access.attr
-        for access in tree.find_all(nodes.Getattr)
-        if isinstance(access.node, nodes.Name) and access.node.name == "slots"
-    }
+    attributes = {access.attr for access in tree.find_all(nodes.Getattr) if _is_slots(access.node)}
+    items = {access.arg for access in tree.find_all(nodes.Getitem) if _is_slots(access.node)}
+    return attributes | {str(name.value) for name in items if isinstance(name, nodes.Const)}
+
+
+def _is_slots(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Name) and node.name == "slots"
