@@ -1,0 +1,2 @@
+-- Loads a session without its lease and its turns.
+return load_session(KEYS[1], '', 0)
