@@ -1,0 +1,207 @@
+"""The file of one session.
+
+Everything here blocks, and belongs in a store's thread. This module must not know leases, names of files or the time.
+"""
+
+import os
+from dataclasses import replace
+from zlib import crc32
+
+from parley_server.stores.file.frames import (
+    END,
+    FOOTER,
+    KNOWN_REQUESTS,
+    Frame,
+    Header,
+    Unreadable,
+    pack_body,
+    request_mark,
+    unpack_frame,
+)
+from parley_server.stores.protocol import TurnRecord
+
+
+class Unsynced(Exception):
+    """The disk did not confirm a write."""
+
+
+class SessionLog:
+    """A session's file that is open and locked."""
+
+    def __init__(self, descriptor: int, digest: bytes) -> None:
+        self._descriptor = descriptor
+        self._digest = digest
+
+    def last(self) -> Frame | None:
+        """The last turn; None if there is none. A frame whose writing was cut off does not count.
+
+        Raises:
+            Unreadable: It is damaged.
+        """
+        size = os.fstat(self._descriptor).st_size
+        if size < FOOTER.size:
+            return None
+        length, end = FOOTER.unpack(os.pread(self._descriptor, FOOTER.size, size - FOOTER.size))
+        if end == END and length <= size:
+            return self.frame(size - length)
+        return self._last_whole(size)
+
+    def frame(self, offset: int) -> Frame:
+        """The frame that begins at an offset.
+
+        Raises:
+            Unreadable: It is damaged.
+        """
+        header = self._header(offset)
+        return unpack_frame(offset, header, os.pread(self._descriptor, header.body_bytes, offset + Header.SIZE))
+
+    def turn(self, last: Frame, turn: int) -> Frame:
+        """The frame of a turn.
+
+        Raises:
+            Unreadable: It is damaged, or one that leads to it.
+        """
+        offset, header = last.offset, last.header
+        while header.turn != turn:
+            offset = header.jump if header.jump_turn >= turn else header.previous
+            header = self._header(offset)
+        return self.frame(offset)
+
+    def recent(self, last: Frame, count: int) -> tuple[TurnRecord, ...]:
+        """The last records, in order.
+
+        Raises:
+            Unreadable: One of them is damaged.
+        """
+        frames = [last] if count else []
+        while len(frames) < min(count, last.header.turn):
+            frames.append(self.frame(frames[-1].header.previous))
+        return tuple(_record(frame) for frame in reversed(frames))
+
+    def page(self, last: Frame, *, after: int, page_bytes: int) -> tuple[TurnRecord, ...]:
+        """The records after a turn, until there are `page_bytes` of them.
+
+        Raises:
+            Unreadable: One of them is damaged.
+        """
+        if after >= last.header.turn:
+            return ()
+        frame = self.turn(last, after + 1)
+        page = [_record(frame)]
+        room = page_bytes - len(frame.data)
+        while frame.header.turn < last.header.turn:
+            frame = self.frame(frame.end)
+            if frame.header.turn != page[-1].turn + 1:
+                raise Unreadable(f"turn {page[-1].turn + 1} is missing")
+            room -= len(frame.data)
+            if room < 0:
+                break
+            page.append(_record(frame))
+        return tuple(page)
+
+    def repeat(self, last: Frame, request_id: str) -> TurnRecord | None:
+        """The record that has the request_id, if it is among the last.
+
+        Raises:
+            Unreadable: It is damaged.
+        """
+        if not request_id:
+            return None
+        for turn in last.turns_that_may_have(request_id):
+            frame = self.turn(last, turn)
+            if frame.request_id == request_id:
+                return _record(frame)
+        return None
+
+    def append(
+        self, last: Frame | None, record: TurnRecord, *, snapshot: bytes, incarnation: int, expires_at: int
+    ) -> None:
+        """Writes a turn after the last one, and waits until it is on the disk.
+
+        Raises:
+            OSError: It can not be written, and nothing of it is there.
+            Unsynced: It was written, and cut off again, and the disk may have it all the same.
+        """
+        offset = 0 if last is None else last.end
+        requests: tuple[int, ...] = ()
+        header = Header(
+            body_checksum=0,
+            incarnation=incarnation,
+            turn=record.turn,
+            previous=0,
+            jump=0,
+            jump_turn=0,
+            expires_at=expires_at,
+            requests=0,
+            request_id_bytes=len(record.request_id.encode()),
+            snapshot_bytes=len(snapshot),
+            data_bytes=len(record.data),
+        )
+        if last is not None:
+            requests = (request_mark(last.request_id), *last.requests[: KNOWN_REQUESTS - 1])
+            jump, jump_turn = self._jump(last)
+            header = replace(header, previous=last.offset, jump=jump, jump_turn=jump_turn, requests=len(requests))
+        body = pack_body(requests, record.request_id, snapshot, record.data)
+        packed = replace(header, body_checksum=crc32(body)).pack(self._digest)
+        self._write(offset, packed + body + FOOTER.pack(header.frame_bytes, END))
+
+    def cut(self, offset: int) -> None:
+        """Removes everything from an offset on."""
+        os.ftruncate(self._descriptor, offset)
+
+    def _header(self, offset: int) -> Header:
+        packed = os.pread(self._descriptor, Header.SIZE, offset)
+        if len(packed) < Header.SIZE:
+            raise Unreadable("the file ends in the middle")
+        return Header.unpack(self._digest, packed)
+
+    def _last_whole(self, size: int) -> Frame | None:
+        """Looks for the last whole frame from the beginning: the last write was cut off, or the file is damaged."""
+        frame = None
+        offset = 0
+        while size - offset >= Header.SIZE and not self._blank_from(offset, size):
+            header = self._header(offset)
+            if offset + header.frame_bytes > size or self._blank_from(offset + header.frame_bytes - FOOTER.size, size):
+                break
+            frame = self.frame(offset)
+            offset = frame.end
+            if os.pread(self._descriptor, FOOTER.size, offset - FOOTER.size) != FOOTER.pack(header.frame_bytes, END):
+                raise Unreadable(f"the end of turn {header.turn} is damaged")
+        return frame
+
+    def _blank_from(self, offset: int, size: int) -> bool:
+        """Whether only zeros follow: after a loss of power a file may be longer than what was written of it."""
+        length = min(size - offset, 4096)
+        return os.pread(self._descriptor, length, offset) == bytes(length)
+
+    def _jump(self, last: Frame) -> tuple[int, int]:
+        """Where the next frame is to point, besides to the last one."""
+        header = last.header
+        if header.jump_turn:
+            target = self._header(header.jump)
+            if header.turn - header.jump_turn == header.jump_turn - target.jump_turn:
+                return target.jump, target.jump_turn
+        return last.offset, header.turn
+
+    def _write(self, offset: int, data: bytes) -> None:
+        flushing = False
+        try:
+            os.ftruncate(self._descriptor, offset)
+            written = 0
+            while written < len(data):
+                written += os.pwrite(self._descriptor, data[written:], offset + written)
+            flushing = True
+            os.fsync(self._descriptor)
+        except OSError as error:
+            # After a failed flush the system may call the next one good, and the data be lost: it is not tried again.
+            try:
+                self.cut(offset)
+            except OSError:
+                flushing = True
+            if flushing:
+                raise Unsynced from error
+            raise
+
+
+def _record(frame: Frame) -> TurnRecord:
+    return TurnRecord(frame.header.turn, frame.request_id, frame.data)
