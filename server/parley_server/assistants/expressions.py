@@ -5,7 +5,6 @@ load, and `has(slots.date)` asks whether a slot has a value. A date is a timesta
 as `15:00`.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 
@@ -13,7 +12,7 @@ from cel_expr_python import cel
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
 
 from parley_server.core.conditions import Scope
-from parley_server.core.slots import SlotRule, SlotType, SlotValue, ValidationScope, Validator
+from parley_server.core.slots import SlotType, SlotValue, ValidationScope, Validator
 
 _PACKAGE = "parley.assistant"
 _Field = descriptor_pb2.FieldDescriptorProto
@@ -28,13 +27,6 @@ _CEL_TYPE: Mapping[SlotType, cel.Type] = {
     SlotType.FLOAT: cel.Type.DOUBLE,
     SlotType.BOOLEAN: cel.Type.BOOL,
     SlotType.DATE: cel.Type.TIMESTAMP,
-}
-
-_TURN_VARIABLES: Mapping[str, cel.Type] = {
-    "intent": cel.Type.STRING,
-    "message": cel.Type.STRING,
-    "metadata": cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
-    "turn": cel.Type.INT,
 }
 
 
@@ -97,27 +89,15 @@ class Expressions:
 
         return validate
 
-    def _compile(
-        self, source: str, variables: Mapping[str, cel.Type], expected: cel.Type = cel.Type.BOOL
-    ) -> cel.Expression:
+    def _compile(self, source: str, variables: Mapping[str, cel.Type]) -> cel.Expression:
         environment = cel.NewEnv(self._pool, variables={**self._variables, **variables})
         try:
             expression = environment.compile(source)
         except RuntimeError as error:
             raise ValueError(f"not an expression: {_first_problem(str(error))}") from error
-        found = expression.return_type()
-        if found not in (expected, cel.Type.DYN):
-            raise ValueError(f"the expression gives {found.name()}, where {expected.name()} is needed")
+        if expression.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
+            raise ValueError("the expression is neither true nor false")
         return expression
-
-    def _turn_data(self, scope: Scope) -> dict[str, object]:
-        return {
-            **self._data(scope.context.slots, scope.now),
-            "intent": scope.understanding.intent,
-            "message": scope.understanding.message,
-            "metadata": dict(scope.context.metadata),
-            "turn": scope.context.turn_count + 1,
-        }
 
     def _is_true(
         self, expression: cel.Expression, slots: Mapping[str, SlotValue], now: datetime, **names: object
@@ -155,17 +135,6 @@ def _plain(value: SlotValue) -> object:
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     return value.isoformat("minutes") if isinstance(value, time) else value
-
-
-def _slot_value(value: object, slot_type: SlotType) -> SlotValue | None:
-    try:
-        if isinstance(value, datetime) and slot_type is SlotType.DATE:
-            return value.date()
-        if isinstance(value, str) and slot_type is SlotType.TIME:
-            return time.fromisoformat(value)
-    except ValueError:
-        return None
-    return value if isinstance(value, str | int | float | bool) else None
 
 
 def _first_problem(report: str) -> str:

@@ -7,18 +7,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from parley_server.core.context import ConversationPhase
 from parley_server.core.slots import SlotType
 
-def _duration(value: object) -> object:
-    """Reads `90s`, `30m`, `2h` or `1d`."""
-    found = re.fullmatch(r"(\d{1,6})([smhd])", value) if isinstance(value, str) else None
-    if not found:
-        raise ValueError("not a duration: write 90s, 30m, 2h or 1d")
-    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[found[2]]
-    return timedelta(**{unit: int(found[1])})
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-"""A length of time, such as `90s`, `30m`, `2h` or `1d`."""
-
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=64)]
 """The name of a slot, an intent, a flow or a state."""
 
@@ -55,15 +43,6 @@ Rule = Annotated[
 """A rule, or a callable `package.module:function` that returns a reason or None."""
 
 
-class RepromptModel(_Model):
-    """The questions of the second attempt, the third …, by what became of the attempt before. Templates."""
-
-    no_match: list[str] = []
-    """After a message that gave no value."""
-    invalid: list[str] = []
-    """After a value that was refused."""
-
-
 class SlotModel(_Model):
     """A slot: a typed value that the conversation collects."""
 
@@ -97,21 +76,13 @@ class ReactionModel(_Model):
     start: str = ""
     """The flow to start anew, `flow` or `flow/state`."""
     call: str = ""
-    """The flow or sub-conversation to start; what it interrupts goes on after it."""
-    handoff: str = ""
-    """Why somebody else is to take over the conversation."""
+    """The sub-conversation to start."""
     run: str = ""
     """A callable that makes the reaction instead."""
 
 
 class IntentModel(ReactionModel):
-    """An intent: what a message is for, and what is done about it.
-
-    One with the name of a command (cancel, help, restart, repeat, skip, who, thanks) replaces what the command does.
-    """
-
-    label: str = ""
-    """What it is called when the user is asked which one was meant; empty: its name as words."""
+    """An intent: what a message is for, and what is done about it."""
 
     examples: list[str] = []
 
@@ -137,17 +108,6 @@ class TransitionModel(_Model):
     """Slots that lose their value on the way."""
 
 
-class CallModel(_Model):
-    """A flow that is called: it runs on the stack and hands back."""
-
-    flow: str
-    """The flow or sub-conversation."""
-    inputs: dict[str, str] = {}
-    """Values that slots take before it starts: CEL expressions by slot."""
-    outputs: dict[str, str] = {}
-    """Values that slots take when it hands back: CEL expressions by slot."""
-
-
 class StateModel(_Model):
     """A state of a flow."""
 
@@ -158,24 +118,14 @@ class StateModel(_Model):
     """Said on entry, and asked again while the state waits without a form. A template."""
     run: str = ""
     """A callable that runs on entry."""
-    set: dict[str, str] = {}
-    """Values that slots take on entry: CEL expressions by slot."""
-    call: str | CallModel = ""
-    """A flow or sub-conversation that is started on entry; the state goes on when it hands back."""
-    link: str = ""
-    """A flow to go over to, `flow` or `flow/state`; it does not hand back."""
+    call: str = ""
+    """A sub-conversation that is started on entry."""
     collect: list[str] = []
     """The slots of the state's form, in the order in which they are asked for."""
     on: list[TransitionModel] = []
     """The ways out, in order: the first whose condition holds is taken."""
     next: str = ""
     """The state to go to when nothing is left to wait for."""
-    digress: Digress = Digress.ALLOW
-    """Whether another intent may interrupt the state: allow, forbid, or ask the user."""
-    expires_after: Duration | None = None
-    """How long the state waits for the user, such as `30m`, `2h` or `1d`."""
-    expired: str = ""
-    """The state to go to after that."""
 
 
 class FlowModel(_Model):
@@ -184,32 +134,6 @@ class FlowModel(_Model):
     initial: str = ""
     """The first state; else the one that stands first."""
     states: dict[Name, StateModel] = Field(min_length=1)
-
-
-class FallbackModel(_Model):
-    """What happens to a message that nothing else answers."""
-
-    say: str = Fallback().say  # type: ignore[assignment]  # the default is a plain text
-    """A template."""
-    max_attempts: int = Field(default=0, ge=0)
-    """How many such messages in a row are answered so; 0: any number."""
-    then: Literal[GiveUp.HANDOFF, GiveUp.CANCEL] = GiveUp.HANDOFF
-    """What then."""
-
-
-class TextsModel(_Model):
-    """What the assistant says of itself, where that is to differ from what every assistant says. Templates."""
-
-    cancelled: str = ""
-    ended: str = ""
-    help: str = ""
-    skipped: str = ""
-    needed: str = ""
-    who: str = ""
-    thanks: str = ""
-    clarify: str = ""
-    digress: str = ""
-    handoff: str = ""
 
 
 class AssistantModel(_Model):
@@ -228,7 +152,5 @@ class AssistantModel(_Model):
     """The flows; a conversation begins with the first."""
     branches: list[BranchModel] = []
     sub_conversations: dict[Name, FlowModel] = {}
-    fallback: str | FallbackModel = FallbackModel()
-    """What is said when nothing else answers a message, a template; or what happens then."""
-    texts: TextsModel = TextsModel()
-    """What the assistant says of itself."""
+    fallback: str = ""
+    """Said when nothing else answers a message. A template."""
