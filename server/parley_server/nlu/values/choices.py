@@ -16,7 +16,7 @@ from parley_server.nlu.values.counted import IMPLIED
 from parley_server.nlu.values.numbers import NumberReader
 from parley_server.nlu.values.numerals import ORDINALS, SMALL
 from parley_server.nlu.values.protocol import Reference, Refusal
-from parley_server.nlu.values.words import WORD, Word, folded, singular, words_of
+from parley_server.nlu.values.words import WORD, Word, context_stems, folded, singular, stem, words_of
 
 _NEGATED = re.compile(
     r"\b(?:not|no|non|without|except|instead\sof|rather\sthan|other\sthan|but\snot)[\s-](?:an?\s|the\s)?$"
@@ -62,7 +62,8 @@ class ChoiceReader:
         named = [candidate for candidate in found if candidate.score == NAMED]
         if named:
             return named
-        corrected = [_corrected(word, vocabulary.long_words) for word in words]
+        own = context_stems(definition)
+        corrected = [word if stem(word.stem) in own else _corrected(word, vocabulary.long_words) for word in words]
         if corrected != words:
             mistyped = [
                 _candidate(replace(phrase, score=MISTYPED), message, span)

@@ -6,11 +6,12 @@ This module must not know other slots: whether a number is this slot's is told b
 
 import re
 from collections.abc import Sequence
-from math import isfinite
+from dataclasses import replace
+from sys import float_info
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
 from parley_server.nlu.values.counted import IMPLIED, fit, implied_one
-from parley_server.nlu.values.numerals import SMALL, has_numeral, numerals_in
+from parley_server.nlu.values.numerals import SMALL, Numeral, has_numeral, numerals_in
 from parley_server.nlu.values.protocol import Reference, Refusal
 from parley_server.nlu.values.words import folded
 
@@ -18,17 +19,26 @@ _WHOLE = Refusal("Please give a whole number, such as 3.")
 _ANY = Refusal("Please give a number, such as 3 or 2.5.")
 
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)[a-z]*\.?"
+_HOUR_WORDS = "|".join(word for word, value in SMALL.items() if 1 <= value <= 12)
 _NOT_A_NUMBER = re.compile(
     r"\d{1,2}:\d{2}(?::\d{2})?(?:\s?[ap]\.?m\b)?"
     r"|\b(?:\d{1,4}[/.-]){2}\d{1,4}\b"
     r"|\b(?:half|quarter)\s(?:past|after|to|till)\s\w+"
     r"|\d+(?:st|nd|rd|th)\b"
-    r"|(?:\b\d{1,2}(?:[.:]\d\d)?|\b(?:" + "|".join(list(SMALL)[1:13]) + r"))\s?(?:[ap]\.?m\b|o'?\s?clock)"
+    rf"|(?:\b\d{{1,2}}(?:[.:]\d\d)?|\b(?:{_HOUR_WORDS}))\s?(?:[ap]\.?m\b|o'?\s?clock)"
     rf"|\b{_MONTH}\s\d{{1,2}}(?:,?\s\d{{4}})?\b(?!\s*(?:people|guests|persons|adults|rooms))"
     rf"|\b\d{{1,2}}\s(?:of\s)?{_MONTH}(?:,?\s\d{{4}})?(?![a-z])"
-    r"|#\s?\w+|\d\w*@\S+|https?://\S+|\d+d\b"
+    r"|#\s?\w+|\d\w*@\S+|https?://\S+|\d+d\b",
+    re.IGNORECASE,
 )
-_CURRENCY_SCALE = re.compile(r"\b([MK])(?=[A-Z]{3}\b)\s*")
+"""Dates, times, ordinals, codes and addresses."""
+_CURRENCIES = "AUD|BRL|CAD|CHF|CNY|DKK|EUR|GBP|HKD|INR|JPY|KRW|MXN|NOK|NZD|SEK|SGD|USD|ZAR"
+_SCALED_BEFORE = re.compile(rf"\b([KM])(?:{_CURRENCIES})\s?$")
+_SCALED_BEHIND = re.compile(rf"\s?([KM])(?:{_CURRENCIES})\b")
+_SCALES = {"K": 10**3, "M": 10**6}
+"""The thousands and millions of "60 MUSD"."""
+_LARGEST_WHOLE = 2**63 - 1
+"""The largest whole number that a turn can carry."""
 
 
 class NumberReader:
@@ -40,46 +50,46 @@ class NumberReader:
 
     def parse(self, words: object, _definition: SlotDefinition, _reference: Reference) -> SlotValue | Refusal:
         """Reads a JSON number, or words that hold one number and no other."""
-        if isinstance(words, bool):
+        if isinstance(words, int | float) and not isinstance(words, bool):
+            return self._typed(words)
+        numerals = _numerals(words) if isinstance(words, str) else []
+        if len({numeral.value for numeral in numerals}) != 1:
             return self._refusal
-        if isinstance(words, int | float):
-            return self._typed(words) if isfinite(words) else self._refusal
-        if not isinstance(words, str):
-            return self._refusal
-        numerals = numerals_in(_masked(words))
-        values = {numeral.value for numeral in numerals}
-        if len(values) != 1:
-            return self._refusal
-        value = self._typed(values.pop())
-        return (
-            Refusal(value.reason, words[numerals[0].start : numerals[0].end]) if isinstance(value, Refusal) else value
-        )
+        value = self._typed(numerals[0].value)
+        raw = str(words)[numerals[0].start : numerals[0].end]
+        return Refusal(value.reason, raw) if isinstance(value, Refusal) else value
 
     def find(self, message: str, definition: SlotDefinition, _reference: Reference) -> Sequence[Candidate]:
         """Finds the numbers; the score says whether what they count is what the slot is about."""
         low = folded(message)
-        found = (
-            []
-            if not has_numeral(low)
-            else [
-                Candidate(value=value, raw=message[numeral.start : numeral.end], start=numeral.start, score=score)
-                for numeral in numerals_in(_masked(message))
-                if not isinstance(value := self._typed(numeral.value), Refusal)
-                and (score := fit(low, numeral.start, numeral.end, definition)) > 0
-            ]
-        )
+        found = []
+        for numeral in _numerals(message) if has_numeral(low) else ():
+            value, start, end = self._typed(numeral.value), numeral.start, numeral.end
+            if not isinstance(value, Refusal):
+                score = fit(low, start, end, definition)
+                found.append(Candidate(value=value, raw=message[start:end], start=start, score=score))
         if self._whole and all(candidate.score < IMPLIED for candidate in found):
             one = implied_one(low, definition)
             if one:
-                found.append(Candidate(value=1, raw=message[one.start() : one.end()], start=one.start(), score=IMPLIED))
+                found.append(Candidate(value=1, raw=message[slice(*one.span())], start=one.start(), score=IMPLIED))
         return found
 
-    def _typed(self, value: float) -> SlotValue | Refusal:
+    def _typed(self, value: float) -> float | Refusal:
+        largest = _LARGEST_WHOLE if self._whole else float_info.max
+        if not abs(value) <= largest:
+            return self._refusal
         if not self._whole:
             return float(value)
         return int(value) if value == int(value) else self._refusal
 
 
-def _masked(message: str) -> str:
-    """Blanks out the digits that are no numbers, every character still at its place."""
-    return _NOT_A_NUMBER.sub(lambda match: "\0" * len(match[0]), message)
+def _numerals(message: str) -> list[Numeral]:
+    """Finds the numerals that are numbers."""
+    masked = _NOT_A_NUMBER.sub(lambda match: "\0" * len(match[0]), message)
+    return [_scaled(numeral, message) for numeral in numerals_in(masked)]
+
+
+def _scaled(numeral: Numeral, message: str) -> Numeral:
+    """Takes along the scale that stands in a currency's name."""
+    scale = _SCALED_BEHIND.match(message, numeral.end) or _SCALED_BEFORE.search(message, 0, numeral.start)
+    return replace(numeral, value=numeral.value * _SCALES[scale[1]]) if scale else numeral

@@ -22,7 +22,19 @@ _BARE = 0.5
 """The score of an hour that nothing but a word before it tells from any other number."""
 
 _HOURS: Mapping[str, int] = {word: value for word, value in SMALL.items() if 1 <= value <= 12}
-_WORD_VALUES: Mapping[str, int] = {**SMALL, **TENS, "quarter": 15, "half": 30, "a": 0, "oh": 0, "o": 0, "o'": 0}
+_WORD_VALUES: Mapping[str, int] = {
+    **SMALL,
+    **TENS,
+    "quarter": 15,
+    "half": 30,
+    "a": 0,
+    "an": 0,
+    "oh": 0,
+    "o": 0,
+    "o'": 0,
+}
+_SMALL_HOURS = frozenset({12, 1, 2, 3, 4})
+"""The hours that are said to be at night and are of the morning."""
 _NAMED: Mapping[str, time] = {
     "noon": time(12),
     "midday": time(12),
@@ -35,26 +47,29 @@ _UNITS = "one|two|three|four|five|six|seven|eight|nine"
 _TEENS = "|".join(word for word, value in SMALL.items() if value > 9)
 _MINUTES = rf"(?:(?:twenty|thirty|forty|fifty)(?:[\s-](?:{_UNITS}))?|{_TEENS}|(?:oh|o)[\s-](?:{_UNITS}))"
 _PART = "morning|afternoon|evening|night|tonight"
-_BEHIND = re.compile(
+_BEHIND = (
     r"(?P<clock>\s?o['\x22]?\s?clock\b)?(?:\s?(?P<half>[ap])(?:\.?\s?m\b\.?|\b(?<=\d.)))?"
     rf"(?:,?\s(?:in\sthe\s|at\s|this\s|of\sthe\s|tomorrow\s|today\s)?(?P<part>{_PART})\b)?"
 )
+"""What may tell the half of the day behind a time."""
 _BEFORE = re.compile(
-    rf"\b(?:(?P<part>{_PART})(?:\s(?:at|around|about|by))?|(?P<at>at|by|around|about|from|until|till|before|after))\s+$"
+    rf"\b(?:(?P<part>{_PART})(?:\s(?:at|around|about|by))?|at|by|around|about|from|until|till|before|after)\s+$"
 )
-_CORES = (
-    re.compile(rf"\b(?P<named>{'|'.join(_NAMED)})\b"),
-    re.compile(
-        r"(?<![\d:.,/-])(?P<hour>\d{1,2})(?P<sep>[:h.])(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?![\d:]|[.,/]\d)"
-    ),
-    re.compile(r"(?<![\d:.,/-])(?P<hour>\d{2})(?P<minute>\d{2})(?=\s?(?:hours|hrs|h)\b)"),
-    re.compile(
-        rf"\b(?P<minute>half|(?:a\s)?quarter|5|[12][05]|{_MINUTES}|five|\d{{1,2}}(?=\smin))(?:\s(?:minutes|mins?))?\s"
-        rf"(?<!from\s..)(?<!from\s...)(?P<side>past|after|to|till|of|before)\s{_HOUR}(?!:)"
-    ),
-    re.compile(rf"\b(?P<hour>{'|'.join(_HOURS)})[\s-](?P<minute>{_MINUTES})\b(?!\s(?:dollars|bucks|people|percent))"),
-    re.compile(rf"(?<![\d:.,/$€£#-])\b{_HOUR}(?![:/%$€£-]?\d|\.\d|,\d)"),
+_FORMS = tuple(
+    re.compile(form + _BEHIND)
+    for form in (
+        r"(?<![\d:.,/-])(?P<hour>\d{1,2})(?P<sep>[:h.])(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?![\d:]|[.,/]\d)",
+        r"(?<![\d:.,/-])(?P<hour>\d{2})(?P<minute>\d{2})(?=\s?(?:hours|hrs|h)\b)",
+        (
+            rf"\b(?P<minute>half|(?:a\s)?quarter|5|[12][05]|{_MINUTES}|five|\d{{1,2}}(?=\smin))(?:\s(?:minutes|mins?))?\s"
+            rf"(?<!from\s..)(?<!from\s...)(?P<side>past|after|to|till|of|before)\s{_HOUR}(?!:)"
+        ),
+        rf"\b(?P<hour>{'|'.join(_HOURS)})[\s-](?P<minute>{_MINUTES})\b(?!\s(?:dollars|bucks|people|percent))",
+        rf"(?<![\d:.,/$€£#-])\b{_HOUR}(?![:/%$€£-]?\d|\.\d|,\d)",
+    )
 )
+"""How times look, the surest first."""
+_NAMES = re.compile(rf"\b(?:{'|'.join(_NAMED)})\b")
 _AHEAD = re.compile(
     r"\bin\s(?P<count>\d{1,3}|half\san?|an?|" + "|".join(SMALL) + r")\s(?P<unit>hours?|hrs?|minutes?|mins?)\b"
 )
@@ -91,10 +106,10 @@ class TimeReader:
         if impossible is not None:
             return Refusal("There is no such time: please give one from 0:00 to 23:59.", words.strip())
         best = max((reading.score for reading in readings), default=0.0)
-        values = {reading.value for reading in readings if reading.score == best}
-        if len(values) > 1:
+        times = {reading.value for reading in readings if reading.value and reading.score == best}
+        if len(times) > 1:
             return Refusal("Please give one time alone.", words.strip())
-        return values.pop() or _REFUSAL if values else _REFUSAL
+        return times.pop() if times else _REFUSAL
 
     def find(self, message: str, _definition: SlotDefinition, reference: Reference) -> Sequence[Candidate]:
         """Finds the times that a clock shows."""
@@ -112,8 +127,9 @@ def _readings(text: str, now: datetime) -> Iterator[_Reading]:
     if not _GATE.search(text):
         return
     found = [_from_now(match, now) for match in _AHEAD.finditer(text)]
-    for core in _CORES:
-        for match in core.finditer(text):
+    found += [_Reading(_NAMED[match[0]], *match.span(), 1.0) for match in _NAMES.finditer(text)]
+    for form in _FORMS:
+        for match in form.finditer(text):
             if not any(match.start() < other.end and other.start < match.end() for other in found):
                 reading = _reading(text, match)
                 if reading is not None:
@@ -123,55 +139,50 @@ def _readings(text: str, now: datetime) -> Iterator[_Reading]:
 
 def _from_now(match: re.Match[str], now: datetime) -> _Reading:
     count, unit = match["count"], 60 if match["unit"].startswith("h") else 1
-    number = 0.5 if count.startswith("half") else int(count) if count.isdigit() else SMALL.get(count, 1)
+    number = 0.5 if count.startswith("half") else _worth(count) or 1
     moment = now + timedelta(minutes=number * unit)
-    return _Reading(moment.time().replace(second=0, microsecond=0), match.start(), match.end(), 1.0)
+    return _Reading(moment.time().replace(second=0, microsecond=0), *match.span(), 1.0)
 
 
 def _reading(text: str, match: re.Match[str]) -> _Reading | None:
-    groups = match.groupdict()
-    if groups.get("named"):
-        return _Reading(_NAMED[match[0]], match.start(), match.end(), 1.0)
-    behind = _BEHIND.match(text, match.end())
+    """Reads what a form has found; None where it is any other number."""
+    parts = match.groupdict(default="")
     before = _BEFORE.search(text, max(0, match.start() - 20), match.start())
-    assert behind is not None  # noqa: S101 - every part of the pattern may be absent
-    marked = any(behind.groups()) or (before is not None and before["part"] is not None)
-    score = 1.0 if marked else _BARE
-    if groups.get("minute") and groups.get("sep") != ".":
-        score = 1.0
-    elif not marked and before is None:
+    part = parts["part"] or (before["part"] if before else None) or ""
+    sure = bool(parts["clock"] or parts["half"] or part or (parts.get("minute") and parts.get("sep") != "."))
+    if not sure and before is None:
         return None
-    hour, minute, second = _clock(groups)
-    half = behind["half"] or _half_named(behind["part"] or (before and before["part"]) or "", text, hour)
-    if half is None and 0 < hour < 13 and not match["hour"].startswith("0"):
-        half = "p" if hour < 8 or hour == 12 else "a"
-        score = min(score, _CONVENTIONAL)
-    if half and not 0 < hour < 13 and behind["half"]:
-        hour = 24
-    elif half:
-        hour = hour % 12 + 12 * (half == "p") if hour < 13 else hour
-    if groups.get("side") in {"to", "till", "of", "before"}:
+    hour, told = _hour_of_day(parts["hour"], parts["half"], part or _part_anywhere(text))
+    minute, second = _worth(parts.get("minute", "")), _worth(parts.get("second", ""))
+    if hour is not None and parts.get("side") in {"to", "till", "of", "before"}:
         hour, minute = (hour - 1) % 24, 60 - minute
-    value = time(hour, minute, second) if hour < 24 and minute < 60 and second < 60 else None
-    return _Reading(value, match.start(), behind.end(), score)
+    exists = hour is not None and hour < 24 and minute < 60 and second < 60
+    score = min(1.0 if sure else _BARE, 1.0 if told else _CONVENTIONAL)
+    return _Reading(time(hour or 0, minute, second) if exists else None, *match.span(), score)
 
 
-def _clock(groups: Mapping[str, str | None]) -> tuple[int, int, int]:
-    return _worth(groups["hour"]), _worth(groups.get("minute")), _worth(groups.get("second"))
+def _hour_of_day(words: str, half: str, part: str) -> tuple[int | None, bool]:
+    """Returns the hour from 0 to 24, and whether the words told the half of the day; None: there is no such hour."""
+    hour = _worth(words)
+    if half == "a":
+        return (hour % 12 if 0 < hour < 13 else None), True
+    if not 0 < hour < 13 or (words.startswith("0") and not half):
+        return (None if half and hour == 0 else hour), True
+    if part == "morning" or (part in {"night", "tonight"} and hour in _SMALL_HOURS and not half):
+        return hour % 12, True
+    if half or part:
+        return hour % 12 + 12, True
+    return (hour if 7 < hour < 12 else hour % 12 + 12), False
 
 
-def _worth(words: str | None) -> int:
-    if not words:
-        return 0
+def _part_anywhere(text: str) -> str:
+    """Returns the part of the day that a message is about."""
+    if _MORNING.search(text):
+        return "morning"
+    return "evening" if _LATER.search(text) else ""
+
+
+def _worth(words: str) -> int:
     if words.isdigit():
         return int(words)
-    return sum(_WORD_VALUES[word] for word in re.split(r"[\s-]", words))
-
-
-def _half_named(part: str, text: str, hour: int) -> str | None:
-    """Tells am from pm by a part of the day beside the time, or else anywhere in the message."""
-    if part == "morning" or (not part and _MORNING.search(text)):
-        return "a"
-    if part or _LATER.search(text):
-        return "a" if hour == 12 and part == "night" else "p"
-    return None
+    return sum(_WORD_VALUES[word] for word in re.split(r"[\s-]", words) if word)

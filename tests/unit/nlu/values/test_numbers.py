@@ -67,7 +67,9 @@ def test_a_number_is_read_without_its_unit(words: object, expected: float) -> No
     assert type(value) is float
 
 
-@pytest.mark.parametrize("words", ["many", "", "two or three", True, None, "2026-03-08", "4:30", math.nan, math.inf])
+@pytest.mark.parametrize(
+    "words", ["many", "", "two or three", True, None, "2026-03-08", "4:30", "9" * 400, math.nan, math.inf, 10**400]
+)
 def test_what_is_no_number_is_refused_with_an_example(words: object) -> None:
     assert "such as" in refusal(words, INTEGER).reason
     assert "such as" in refusal(words, FLOAT).reason

@@ -69,7 +69,7 @@ def test_times_are_told_from_other_numbers(message: str, expected: list[time]) -
     assert found(message, TIME) == expected
 
 
-@pytest.mark.parametrize("words", ["25:00", "13:75", "13 pm", "at 30"])
+@pytest.mark.parametrize("words", ["25:00", "13:75", "13 am", "0 pm", "at 30"])
 def test_what_no_clock_shows_is_refused_by_name(words: str) -> None:
     assert found(words, TIME) == []
     assert refusal(words, TIME).raw == words
