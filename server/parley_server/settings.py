@@ -14,6 +14,7 @@ from parley_server.stores.options import StoreOptions
 from parley_server.stores.protocol import Durability
 
 _LOG_LEVELS = ("debug", "info", "warning", "error")
+_MOST_SECONDS = 1e9
 
 
 def _setting(default: object, meaning: str) -> Any:
@@ -27,7 +28,9 @@ class Settings:
     listen: str = _setting("127.0.0.1:50051", "The host and port to listen at.")
     store: str = _setting("sqlite:///parley.db", "The URL of the store.")
     assistant: tuple[Path, ...] = _setting(
-        (), "An assistant's definition; give it more than once for more of them, the first is the default one."
+        (),
+        "An assistant's definition; give it more than once for more of them (in the environment: with a colon between "
+        "them), the first is the default one.",
     )
     durability: str = _setting("", "What a committed turn must outlive: none, process, disk or replicated.")
     workers: int = _setting(1, "How many processes serve; they share the port and the store.")
@@ -51,16 +54,16 @@ class Settings:
         problems = [
             f"--{name.replace('_', '-')}: {problem}"
             for name, wrong, problem in (
-                ("listen", ":" not in self.listen, "write HOST:PORT"),
+                ("listen", not _is_address(self.listen), "write HOST:PORT"),
                 ("durability", self.durability not in ("", *_durabilities()), f"one of {', '.join(_durabilities())}"),
                 ("workers", self.workers < 1, "must be at least 1"),
-                ("lease", self.lease <= 0, "must be more than 0"),
-                ("store_timeout", self.store_timeout <= 0, "must be more than 0"),
-                ("idle_expiry", self.idle_expiry < 0, "must not be negative"),
-                ("turn_budget", self.turn_budget <= 0, "must be more than 0"),
+                ("lease", not 0 < self.lease <= _MOST_SECONDS, "must be more than 0 and at most 1e9"),
+                ("store_timeout", not 0 < self.store_timeout <= _MOST_SECONDS, "must be more than 0 and at most 1e9"),
+                ("idle_expiry", not 0 <= self.idle_expiry <= _MOST_SECONDS, "must be 0 to 1e9"),
+                ("turn_budget", not 0 < self.turn_budget <= _MOST_SECONDS, "must be more than 0 and at most 1e9"),
                 ("waiting_turns", self.waiting_turns < 1, "must be at least 1"),
-                ("drain_delay", self.drain_delay < 0, "must not be negative"),
-                ("grace", self.grace < 0, "must not be negative"),
+                ("drain_delay", not 0 <= self.drain_delay <= _MOST_SECONDS, "must be 0 to 1e9"),
+                ("grace", not 0 <= self.grace <= _MOST_SECONDS, "must be 0 to 1e9"),
                 ("log_level", self.log_level not in _LOG_LEVELS, f"one of {', '.join(_LOG_LEVELS)}"),
             )
             if wrong
@@ -108,6 +111,12 @@ def settings_table() -> str:
         default = f"`{setting.default}`" if setting.default not in ((), "") else ""
         rows.append(f"| `--{option}` | `PARLEY_{setting.name.upper()}` | {default} | {setting.metadata['meaning']} |")
     return "\n".join(rows)
+
+
+def _is_address(text: str) -> bool:
+    # gRPC itself takes a port that is too large for one that is not.
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isascii() and port.isdigit() and int(port) <= 65535
 
 
 def _durabilities() -> list[str]:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -10,7 +11,7 @@ import click
 import grpc
 
 import parley
-from parley_server.cli.printing import print_standing
+from parley_server.cli.printing import print_standing, printable
 
 _START_TIME = timedelta(seconds=20)
 _KNOCK_TIME = timedelta(seconds=1)
@@ -20,7 +21,7 @@ def converse(address: str, *, session_id: str | None, assistant: str, start_serv
     """Talks until the end of the input, and says how to go on later.
 
     Raises:
-        ParleyError: No server answers at the address.
+        ClickException: No server answers at the address.
     """
     with _server(address, start=start_server), parley.Client(address) as client:
         conversation = client.conversation(session_id, assistant=assistant)
@@ -37,7 +38,7 @@ def _take_turn(conversation: parley.Conversation, message: str) -> None:
     for event in conversation.chat(message):
         match event:
             case parley.TextDelta(text=text):
-                click.echo(text, nl=False)
+                click.echo(printable(text), nl=False)
             case parley.Restarted():
                 click.secho("\n  (again from the start)", dim=True)
             case parley.SlotsChanged(rejected=rejected) if rejected:
@@ -57,23 +58,27 @@ def _ask() -> str:
 @contextmanager
 def _server(address: str, *, start: bool) -> Iterator[None]:
     """Starts a server at the address unless one answers there, and stops it at the end."""
-    if not start or _answers(address, _KNOCK_TIME):
+    if _answers(address):
         yield
         return
+    if not start:
+        raise click.ClickException(f"no server answers at {address}: `parley serve` starts one, or --start-server")
     command = [sys.executable, "-m", "parley_server", "serve", "--listen", address, "--log-level", "warning"]
     with subprocess.Popen(command) as process:  # noqa: S603  # our own command; the address is an argument of it
         try:
-            if not _answers(address, _START_TIME):
-                raise click.ClickException(f"no server could be started at {address}")
+            deadline = time.monotonic() + _START_TIME.total_seconds()
+            while not _answers(address):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise click.ClickException(f"no server could be started at {address}")
             yield
         finally:
             process.terminate()
 
 
-def _answers(address: str, within: timedelta) -> bool:
+def _answers(address: str) -> bool:
     with grpc.insecure_channel(address) as channel:
         try:
-            grpc.channel_ready_future(channel).result(timeout=within.total_seconds())
+            grpc.channel_ready_future(channel).result(timeout=_KNOCK_TIME.total_seconds())
         except grpc.FutureTimeoutError:
             return False
         return True

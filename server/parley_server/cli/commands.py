@@ -1,5 +1,6 @@
 """The commands and their options. What a command does stands in a module of its own, imported when it is called."""
 
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -27,12 +28,12 @@ def parley() -> None:
 
 def _settings_options(command: _F) -> _F:
     for setting in reversed(fields(Settings)):
-        many = setting.type == "tuple[Path, ...]" or setting.default == ()
+        many = setting.default == ()
         command = click.option(
             f"--{setting.name.replace('_', '-')}",
             envvar=f"PARLEY_{setting.name.upper()}",
             default=None if many else setting.default,
-            show_default=bool(setting.default),
+            show_default=setting.default not in ((), ""),
             multiple=many,
             type=click.Path(path_type=Path) if many else type(setting.default),
             help=setting.metadata["meaning"],
@@ -85,7 +86,7 @@ def get_session(address: str, session_id: str, history: bool) -> None:  # noqa: 
     """Print a session."""
     from parley_server.cli.printing import print_session, print_turn  # noqa: PLC0415
 
-    with _clear_errors(), client.Client(address) as server:
+    with _clear_errors(), client.Client(address, retry=None) as server:
         print_session(server.get_session(session_id))
         if history:
             for turn in server.history(session_id):
@@ -114,7 +115,7 @@ def end_session(address: str, session_id: str, history: bool, allow_missing: boo
     """End a session and print its last state."""
     from parley_server.cli.printing import print_session, print_turn  # noqa: PLC0415
 
-    with _clear_errors(), client.Client(address) as server:
+    with _clear_errors(), client.Client(address, retry=None) as server:
         ended = server.end_session(session_id, include_history=history, allow_missing=allow_missing)
         if ended.session:
             print_session(ended.session)
@@ -129,3 +130,6 @@ def _clear_errors() -> Iterator[None]:
         yield
     except (ParleyError, client.ParleyError) as error:
         raise click.ClickException(str(error)) from error
+    except CancelledError as error:
+        # A second signal did not wait for what was open.
+        raise click.Abort from error

@@ -1,8 +1,18 @@
-"""Sessions and turns in the terminal."""
+"""Sessions and turns in the terminal.
+
+Users' words pass through here, and a terminal obeys control characters: none gets through.
+"""
 
 import click
 
 import parley
+
+
+def printable(text: str) -> str:
+    """The text with everything that a terminal would obey, except ends of lines, made visible."""
+    return "".join(
+        character if character.isprintable() or character == "\n" else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
 
 
 def print_session(session: parley.Session) -> None:
@@ -10,19 +20,19 @@ def print_session(session: parley.Session) -> None:
     click.secho(session.session_id, bold=True)
     click.echo(f"  {session.phase.name.lower()} at {session.state}, {session.turn_count} turns")
     for name, value in sorted(session.slots.items()):
-        click.echo(f"  {name} = {value}")
+        click.echo(printable(f"  {name} = {value}"))
     if session.missing_slots:
         click.echo(f"  missing: {', '.join(session.missing_slots)}")
 
 
 def print_turn(turn: parley.Turn) -> None:
     """Prints a turn as a dialogue."""
-    click.secho(f"{turn.turn:>4} > {turn.user_message}", fg="cyan")
-    click.echo(f"       {turn.reply}")
+    click.secho(printable(f"{turn.turn:>4} > {turn.user_message}"), fg="cyan")
+    click.echo(printable(f"       {turn.reply}"))
 
 
 def print_standing(session: parley.Session) -> None:
     """Prints where a conversation stands, in one dim line."""
     facts = [f"{name}={value}" for name, value in sorted(session.slots.items())]
     missing = [f"missing {', '.join(session.missing_slots)}"] if session.missing_slots else []
-    click.secho("  [" + " · ".join([session.state, *facts, *missing]) + "]", dim=True)
+    click.secho(printable("  [" + " · ".join([session.state, *facts, *missing]) + "]"), dim=True)
