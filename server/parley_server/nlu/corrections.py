@@ -18,14 +18,14 @@ _REVISES = phrases(
         f"(?:make|making|move|moving|set|push|book|do) {_IT}",
         "(?:change|changed|changing|switch|update|correct|fix|edit|modify|adjust|amend|replace|reschedule|alter)",
         "(?:should|must|needs to|is supposed to|was supposed to|ought to) (?:be|have been|say|read)",
-        "(?:is|was|are|were|isnt|its|thats) (?:not |all )?(?:wrong|incorrect|right|correct|mistaken)",
+        "(?:not|isnt|arent|wasnt) (?:right|correct)",
         "wrong|incorrect|mistake|mistaken|changed my mind|change of plans|different|another",
-        "not .+ but .+",
+        "not .{1,60} but .+",
     ]
 )
 _TAKES_BACK = phrases(
     [
-        "i (?:meant|mean|should have said)|correction|no wait|scratch that|my (?:mistake|bad)|not .+ but .+",
+        "i (?:meant|mean|should have said)|correction|no wait|scratch that|my (?:mistake|bad)|not .{1,60} but .+",
         "(?:no )?(?:sorry )?i (?:actually )?(?:meant|mean)",
     ]
 )

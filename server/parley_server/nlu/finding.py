@@ -6,6 +6,7 @@ This module must not know intents or commands.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from parley_server.core.slots import Candidate, Rejection, SlotDefinition, SlotType, SlotValue
 from parley_server.core.understanding import Situation
@@ -29,6 +30,16 @@ _NOT_LITERAL = 0.1
 
 _SIGNS: Mapping[SlotType, re.Pattern[str]] = {SlotType.EMAIL: re.compile("@"), SlotType.DATE: re.compile(r"\d")}
 """What a value of a type that was not asked for must have before it is worth refusing."""
+_ATTEMPTS: Mapping[SlotType, re.Pattern[str]] = {
+    SlotType.EMAIL: re.compile(r"(?i:[^?]*\bat\b[^?]*)"),
+    **dict.fromkeys((SlotType.PHONE, SlotType.DATE, SlotType.TIME), re.compile(r"\D{0,20}\d[^?]*")),
+    **dict.fromkeys((SlotType.INTEGER, SlotType.FLOAT), re.compile(r"[^?]*\d[^?]*")),
+}
+"""What a short message that was asked for looks like when it tries to be a value of a type."""
+_MOST = 20
+"""How many values of a message are looked at for one slot: nobody says more, and the time stays bounded."""
+_SHORT = 4
+"""How many words an attempt has at the most."""
 _COUNTS_ALONE = re.compile(r"\b(?:just|only|be|is|it's|that's|of|seats?|table|reservation|booking)\s+(?:for\s+)?$")
 """What stands before a lone "one" that counts something; in "search for one" it counts nothing."""
 
@@ -85,7 +96,7 @@ class SlotFinder:
     def _offers(self, heard: _Heard) -> Iterator[Offer]:
         for place, definition in enumerate(self._definitions):
             asked = definition.name == heard.situation.requested
-            for candidate in self._candidates(heard, definition):
+            for candidate in islice(self._candidates(heard, definition), _MOST):
                 nearness = self._nearness(heard, definition, candidate)
                 if candidate.score + nearness < (_BY_CHANCE if asked else _CERTAIN):
                     continue
@@ -135,8 +146,10 @@ class SlotFinder:
                 continue
             words = definition.extractor(heard.message) if definition.extractor else heard.message
             refusal = READERS[definition.type].parse(words, definition, heard.reference) if words else None
-            if isinstance(refusal, Refusal) and refusal.raw:
-                yield Rejection(slot=definition.name, reason=refusal.reason, raw=refusal.raw)
+            if isinstance(refusal, Refusal):
+                raw = refusal.raw or (_attempt(heard, definition.type) if asked and not found else "")
+                if raw:
+                    yield Rejection(slot=definition.name, reason=refusal.reason, raw=raw)
 
 
 def _extracted(heard: _Heard, definition: SlotDefinition) -> Iterator[Candidate]:
@@ -162,6 +175,13 @@ def _is_barred(heard: _Heard, definition: SlotDefinition, candidate: Candidate, 
     if heard.is_open(definition.name) or nearness >= _NEAR:
         return False
     return not heard.situation.confirming or is_inquiry(text, start)
+
+
+def _attempt(heard: _Heard, kind: SlotType) -> str:
+    """The message, if it looks like an attempt at a value; empty: it does not."""
+    attempt = _ATTEMPTS.get(kind)
+    short = len(heard.spoken.words) <= _SHORT
+    return heard.message.strip() if attempt and short and attempt.fullmatch(heard.message) else ""
 
 
 def _counts_of(definition: SlotDefinition) -> Mapping[SlotValue, str]:

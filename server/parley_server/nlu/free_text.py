@@ -58,6 +58,8 @@ _LEADS = {
     ),
     About.NAME: re.compile(r".*\b(?:by|called|named|is|to|with|see|watch|like)\s+", re.IGNORECASE | re.DOTALL),
 }
+_WORD = r"[^\s,.;!?]+"
+_NAME_ENDS = r"(?:in|at|on|for|from|and|but|please|instead)\b"
 _NO_LEAD = re.compile(r"")
 _SENTENCE_START = re.compile(r"(?:^|[.!?]\s)\s*$")
 _OUTER = " \t\r\n.,;:!?\"'`\u201c\u201d\u2018\u2019-"
@@ -67,10 +69,6 @@ _OWN, _SURE, _LIKELY, _FAINT = 0.7, 0.6, 0.3, 0.15
 of a sentence, at its head."""
 _SHORT = 3
 """Up to how many words an answer that is a name has."""
-
-
-_WORD = r"[^\s,.;!?]+"
-_ENDS = r"(?:in|at|on|for|from|and|but|please|instead)\b"
 
 
 class FreeText:
@@ -89,7 +87,7 @@ class FreeText:
         # By a part of its name a slot takes what is a name itself: "the song is great" is none.
         self._labelled = re.compile(
             rf"\b(?i:{label})(?:\s*[:=]|\s+(?:is|are|will\s+be|should\s+be|to))\s+([^,.;!?]+)"
-            rf"|\b(?i:{short})\s+(?:is|should\s+be|to)\s+([A-Z][^\s,.;!?]*(?:\s+(?!{_ENDS}){_WORD})*)"
+            rf"|\b(?i:{short})\s+(?:is|should\s+be|to)\s+([A-Z][^\s,.;!?]*(?:\s+(?!{_NAME_ENDS}){_WORD})*)"
         )
 
     def find(self, message: str, reference: Reference) -> Iterator[Candidate]:

@@ -16,7 +16,7 @@ from parley_server.nlu.answers import answer_of
 from parley_server.nlu.clauses import clauses_of, phrases
 from parley_server.nlu.commands import order_of
 from parley_server.nlu.corrections import is_indifferent, revises, takes_back, wants_other, yes_but
-from parley_server.nlu.finding import SlotFinder
+from parley_server.nlu.finding import Findings, SlotFinder
 from parley_server.nlu.intents import STRONG, IntentClassifier
 
 _KNOWN = 64
@@ -64,7 +64,9 @@ class _Reading:
 
     def understanding(self) -> Understanding:
         findings = self.finder.find(self.message, self.clauses, self.situation)
-        command = None if findings.slots else self._command()
+        command = self._command(findings.slots)
+        if command:
+            findings = Findings(slots={}, rejected=())
         slots = findings.slots if command or findings.rejected else self._with_reply(findings.slots)
         mentioned = self.finder.words.mentioned(self.clauses) - slots.keys()
         correction = self._corrects(slots, mentioned)
@@ -79,9 +81,9 @@ class _Reading:
             correction=correction,
         )
 
-    def _command(self) -> Command | None:
+    def _command(self, found: Mapping[str, Candidate]) -> Command | None:
         order = order_of(self.clauses)
-        if order is None or self.answer is Answer.YES:
+        if order is None or self.answer is Answer.YES or (found and not self._says_no_choice()):
             return None
         # One word shared with its examples makes an intent look likely: a bare "cancel" must be one of them, and for
         # "cancel the booking" they must speak of cancelling, not of bookings alone.
@@ -90,6 +92,13 @@ class _Reading:
         else:
             taken = self._score == 1
         return None if taken else order.command
+
+    def _says_no_choice(self) -> bool:
+        """Whether the message is one clause and no choice of what was asked: there "help" is not "help desk"."""
+        asked = self.situation.slots.get(self.situation.requested)
+        choices = asked.choices if asked else ()
+        names = {name.casefold() for choice in choices for name in (choice.name, *choice.synonyms)}
+        return len(self.clauses) == 1 and self.clauses[0].words not in names
 
     @property
     def _score(self) -> float:
@@ -124,6 +133,7 @@ class _Reading:
         """Whether the message can be free text: no question, no yes or no, no clear intent, nothing left open."""
         return not (
             self._score >= STRONG
+            or not any(clause.core for clause in self.clauses)
             or answer_of(self.clauses, asked=False)
             or is_indifferent(self.clauses)
             or any(clause.is_question or _ASKS.match(clause.core) for clause in self.clauses)

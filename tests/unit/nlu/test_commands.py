@@ -3,6 +3,7 @@
 import pytest
 from support.reading import INTENTS, read
 
+from parley_server.core.slots import Choice, SlotDefinition, SlotType
 from parley_server.core.understanding import Command, IntentExamples
 
 
@@ -74,6 +75,20 @@ def test_a_value_in_the_message_outweighs_the_command() -> None:
 
     assert understanding.command is None
     assert "time" in understanding.slots
+
+
+@pytest.mark.parametrize(("message", "expected"), [("help", Command.HELP), ("help desk", None), ("stop", None)])
+def test_of_a_command_and_a_choice_the_one_that_is_said_in_full_wins(message: str, expected: Command | None) -> None:
+    topic = SlotDefinition(
+        name="topic",
+        type=SlotType.CHOICE,
+        choices=(Choice(name="support", synonyms=("help desk",)), Choice(name="stop")),
+    )
+
+    understanding = read(message, slots=[topic], requested="topic")
+
+    assert understanding.command is expected
+    assert bool(understanding.slots) is (expected is None)
 
 
 CANCELLING = IntentExamples(name="cancel_booking", examples=("cancel my booking", "I need to cancel my appointment"))

@@ -70,7 +70,9 @@ def test_a_slots_name_in_passing_mentions_nothing(message: str) -> None:
     assert read(message, filled=BOOKED, confirming=True).mentioned == frozenset()
 
 
-@pytest.mark.parametrize("message", ["yes", "yes, Friday is fine", "that's right", "Sounds good, thanks"])
+@pytest.mark.parametrize(
+    "message", ["yes", "yes, Friday is fine", "that's right", "Sounds good, thanks", "yes, the date is right"]
+)
 def test_what_agrees_corrects_nothing(message: str) -> None:
     understanding = read(message, filled=BOOKED, confirming=True)
 

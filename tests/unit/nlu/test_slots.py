@@ -93,6 +93,8 @@ def test_free_text_that_was_asked_for_is_taken(message: str, expected: str) -> N
     ("message", "expected"),
     [
         ("is that needed?", {}),
+        ("hello", {}),
+        ("hm", {}),
         ("what do you mean", {}),
         ("cancel", {}),
         ("help me please", {}),
@@ -130,7 +132,9 @@ def test_no_preference_is_no_value_unless_it_is_a_choice(message: str) -> None:
     [
         ("email", "ada@@example", "ada@@example"),
         ("email", "it is ada@example", "ada@example"),
+        ("email", "ada at home", "ada at home"),
         ("date", "February 30", "February 30"),
+        ("time", "at 27", "at 27"),
     ],
 )
 def test_what_was_meant_as_the_answer_and_is_none_is_rejected_with_a_reason(
