@@ -65,7 +65,7 @@ async def test_the_greeting_is_said_and_every_phase_is_passed_through(talk: Talk
         if isinstance(event, parley.StateChanged)
     ]
 
-    assert list(dict.fromkeys(phases)) == list(Phase)
+    assert list(dict.fromkeys(phases)) == [phase for phase in Phase if phase is not Phase.UNSPECIFIED]
 
 
 async def test_everything_at_once_asks_only_for_what_is_missing(talk: Talk) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 from parley_server.core.assistant import Assistant
 from parley_server.core.conditions import Scope
 from parley_server.core.context import ConversationContext
+from parley_server.core.course import Perform, Understand
 from parley_server.core.reactions import Reaction
 from parley_server.core.slots import Candidate, SlotsChange, SlotValue
-from parley_server.core.turn import Decision, Perform, Understand, decide
+from parley_server.core.turn import Decision, decide
 from parley_server.core.understanding import Situation, Understanding
 
 NOW = datetime(2026, 3, 4, 10, tzinfo=UTC)

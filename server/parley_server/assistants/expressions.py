@@ -5,6 +5,7 @@ load, and `has(slots.date)` asks whether a slot has a value. A date is a timesta
 as `15:00`.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 
@@ -12,7 +13,7 @@ from cel_expr_python import cel
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
 
 from parley_server.core.conditions import Scope
-from parley_server.core.slots import SlotType, SlotValue, ValidationScope, Validator
+from parley_server.core.slots import SlotRule, SlotType, SlotValue, ValidationScope, Validator
 
 _PACKAGE = "parley.assistant"
 _Field = descriptor_pb2.FieldDescriptorProto
@@ -29,6 +30,14 @@ _CEL_TYPE: Mapping[SlotType, cel.Type] = {
     SlotType.DATE: cel.Type.TIMESTAMP,
 }
 
+_TIME_VARIABLES = {"now": cel.Type.TIMESTAMP, "today": cel.Type.TIMESTAMP}
+_TURN_VARIABLES: Mapping[str, cel.Type] = {
+    "intent": cel.Type.STRING,
+    "message": cel.Type.STRING,
+    "metadata": cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
+    "turn": cel.Type.INT,
+}
+
 
 class Expressions:
     """Compiles the expressions of one assistant."""
@@ -40,11 +49,6 @@ class Expressions:
         self._pool.AddSerializedFile(timestamp_pb2.DESCRIPTOR.serialized_pb)
         self._pool.AddSerializedFile(_describe(slots).SerializeToString())
         self._message = message_factory.GetMessageClass(self._pool.FindMessageTypeByName(f"{_PACKAGE}.Slots"))
-        self._variables = {
-            "slots": cel.Type(f"{_PACKAGE}.Slots"),
-            "now": cel.Type.TIMESTAMP,
-            "today": cel.Type.TIMESTAMP,
-        }
 
     def condition(self, source: str) -> Callable[[Scope], bool]:
         """Compiles a condition over `slots`, `intent`, `message`, `metadata`, `turn`, `now` and `today`.
@@ -54,26 +58,33 @@ class Expressions:
         Raises:
             ValueError: It is no expression, names what there is not, or is neither true nor false.
         """
-        variables = {
-            "intent": cel.Type.STRING,
-            "message": cel.Type.STRING,
-            "metadata": cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
-            "turn": cel.Type.INT,
-        }
-        expression = self._compile(source, variables)
+        expression = self._compile(source, _TURN_VARIABLES)
+        return lambda scope: self._evaluate_in(expression, scope) is True
 
-        def holds(scope: Scope) -> bool:
-            return self._is_true(
-                expression,
-                scope.context.slots,
-                scope.now,
-                intent=scope.understanding.intent,
-                message=scope.understanding.message,
-                metadata=dict(scope.context.metadata),
-                turn=scope.context.turn_count + 1,
-            )
+    def rule(self, source: str) -> SlotRule:
+        """Compiles a rule over `slots` alone.
 
-        return holds
+        Raises:
+            ValueError: As for `condition`.
+        """
+        expression = self._compile(source, {}, slots_alone=True)
+        return lambda slots: self._evaluate(expression, slots) is True
+
+    def value(self, source: str, slot: str) -> Callable[[Scope], SlotValue | None]:
+        """Compiles the value that a slot takes, over what a condition may name.
+
+        The value of another slot is that slot's, or none; what can not be evaluated is none.
+
+        Raises:
+            ValueError: It is no expression, names what there is not, or has not the slot's type.
+        """
+        slot_type = self._slots[slot]
+        expression = self._compile(source, _TURN_VARIABLES, expected=_CEL_TYPE.get(slot_type, cel.Type.STRING))
+        copied = re.fullmatch(r"slots\.(\w+)", source.strip())
+        if copied:
+            # CEL gives an unset field its type's zero value.
+            return lambda scope: scope.context.get_slot(copied[1])
+        return lambda scope: _slot_value(self._evaluate_in(expression, scope), slot_type)
 
     def validator(self, source: str, slot_type: SlotType, reason: str) -> Validator:
         """Compiles a rule over `value`, `slots`, `now` and `today`; what it is not true of is refused with the reason.
@@ -84,33 +95,52 @@ class Expressions:
         expression = self._compile(source, {"value": _CEL_TYPE.get(slot_type, cel.Type.STRING)})
 
         def validate(value: SlotValue, scope: ValidationScope) -> str | None:
-            good = self._is_true(expression, scope.slots, scope.now, value=_plain(value))
-            return None if good else reason
+            found = self._evaluate(expression, scope.slots, value=_plain(value), **_times(scope.now))
+            return None if found is True else reason
 
         return validate
 
-    def _compile(self, source: str, variables: Mapping[str, cel.Type]) -> cel.Expression:
-        environment = cel.NewEnv(self._pool, variables={**self._variables, **variables})
+    def _compile(
+        self,
+        source: str,
+        variables: Mapping[str, cel.Type],
+        *,
+        expected: cel.Type = cel.Type.BOOL,
+        slots_alone: bool = False,
+    ) -> cel.Expression:
+        known = {"slots": cel.Type(f"{_PACKAGE}.Slots"), **({} if slots_alone else _TIME_VARIABLES), **variables}
         try:
-            expression = environment.compile(source)
+            expression = cel.NewEnv(self._pool, variables=known).compile(source)
         except RuntimeError as error:
             raise ValueError(f"not an expression: {_first_problem(str(error))}") from error
-        if expression.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
-            raise ValueError("the expression is neither true nor false")
+        found = expression.return_type()
+        if found not in (expected, cel.Type.DYN):
+            raise ValueError(f"the expression gives {found.name()}, where {expected.name()} is needed")
         return expression
 
-    def _is_true(
-        self, expression: cel.Expression, slots: Mapping[str, SlotValue], now: datetime, **names: object
-    ) -> bool:
+    def _evaluate_in(self, expression: cel.Expression, scope: Scope) -> object:
+        return self._evaluate(
+            expression,
+            scope.context.slots,
+            intent=scope.understanding.intent,
+            message=scope.understanding.message,
+            metadata=dict(scope.context.metadata),
+            turn=scope.context.turn_count + 1,
+            **_times(scope.now),
+        )
+
+    def _evaluate(self, expression: cel.Expression, slots: Mapping[str, SlotValue], **names: object) -> object:
+        """The value of an expression; None where it has none."""
         # A session may still hold a slot that the definition has given up,
         known = {name: _plain(value) for name, value in slots.items() if name in self._slots}
         try:
             filled = self._message(**known)
         except (TypeError, ValueError):
             # or one that has had another type then.
-            return False
-        data = {**names, "slots": filled, "now": now, "today": _plain(now.date())}
-        return expression.eval(data=data).value() is True
+            return None
+        found = expression.eval(data={**names, "slots": filled})
+        value: object = found.value()
+        return None if found.type() == cel.Type.ERROR else value
 
 
 def _describe(slots: Mapping[str, SlotType]) -> descriptor_pb2.FileDescriptorProto:
@@ -131,10 +161,25 @@ def _describe(slots: Mapping[str, SlotType]) -> descriptor_pb2.FileDescriptorPro
     return file
 
 
+def _times(now: datetime) -> dict[str, object]:
+    return {"now": now, "today": _plain(now.date())}
+
+
 def _plain(value: SlotValue) -> object:
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     return value.isoformat("minutes") if isinstance(value, time) else value
+
+
+def _slot_value(value: object, slot_type: SlotType) -> SlotValue | None:
+    try:
+        if isinstance(value, datetime) and slot_type is SlotType.DATE:
+            return value.date()
+        if isinstance(value, str) and slot_type is SlotType.TIME:
+            return time.fromisoformat(value)
+    except ValueError:
+        return None
+    return value if isinstance(value, str | int | float | bool) else None
 
 
 def _first_problem(report: str) -> str:

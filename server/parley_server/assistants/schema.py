@@ -1,11 +1,27 @@
 """What a definition's file may say: the keys, their types and what they mean."""
 
-from typing import Annotated
+import re
+from datetime import timedelta
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 from parley_server.core.context import ConversationPhase
-from parley_server.core.slots import SlotType
+from parley_server.core.flow import Digress
+from parley_server.core.slots import GiveUp, SlotType
+
+
+def _duration(value: object) -> object:
+    """Reads `90s`, `30m`, `2h` or `1d`."""
+    found = re.fullmatch(r"(\d{1,6})([smhd])", value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError("not a duration: write 90s, 30m, 2h or 1d")
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[found[2]]
+    return timedelta(**{unit: int(found[1])})
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+"""A length of time, such as `90s`, `30m`, `2h` or `1d`."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=64)]
 """The name of a slot, an intent, a flow or a state."""
@@ -13,6 +29,18 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_
 
 def _listed(given: object) -> object:
     return given if isinstance(given, list) else [given]
+
+
+def _by_outcome(given: object) -> object:
+    return given if isinstance(given, dict | RepromptModel) else {"no_match": given}
+
+
+def _as_call(given: object) -> object:
+    return {"flow": given} if isinstance(given, str) and given else given or None
+
+
+def _as_fallback(given: object) -> object:
+    return {"say": given} if isinstance(given, str) else given
 
 
 def _with_synonyms(given: object) -> object:
@@ -43,6 +71,15 @@ Rule = Annotated[
 """A rule, or a callable `package.module:function` that returns a reason or None."""
 
 
+class RepromptModel(_Model):
+    """The questions of the second attempt, the third …, by what became of the attempt before. Templates."""
+
+    no_match: Annotated[list[str], BeforeValidator(_listed)] = []
+    """After a message that gave no value."""
+    invalid: Annotated[list[str], BeforeValidator(_listed)] = []
+    """After a value that was refused; without any, the same as after no value."""
+
+
 class SlotModel(_Model):
     """A slot: a typed value that the conversation collects."""
 
@@ -51,9 +88,24 @@ class SlotModel(_Model):
     """What the slot means, in a few words; understanding uses them."""
     prompt: str = ""
     """The question that asks for it. A template."""
-    reprompt: Annotated[list[str], BeforeValidator(_listed)] = []
-    """The question of the second attempt, or those of the second, the third …. Templates."""
-    required: bool = True
+    reprompt: Annotated[RepromptModel, BeforeValidator(_by_outcome)] = RepromptModel()
+    """The question of the second attempt, or those of the second, the third …, or these by what went wrong."""
+    max_attempts: int = Field(default=0, ge=0)
+    """How often it is asked for in vain before it is given up; 0: no end."""
+    then: GiveUp | None = None
+    """What then. A slot that is skipped or takes its default then may be skipped by the user at any time."""
+    required: bool | str = True
+    """Whether a form asks for it: always, never, or while a CEL expression over `slots` is true."""
+    default: bool | int | float | str | None = None
+    """The value where the user gives none; a date or time in ISO 8601."""
+    confirm: bool | str = False
+    """Whether the user is asked if the value is right before the form goes on; or that question, a template."""
+    ask_first: bool = False
+    """Whether a value that was known before its form began is only used when the user says that it is right."""
+    depends_on: list[str] = []
+    """Slots whose change makes this one's value void, so that it is asked for again."""
+    keep: bool = True
+    """Whether the value outlives the flow that collected it."""
     choices: Annotated[dict[str, list[str]], BeforeValidator(_with_synonyms)] = {}
     """The values of a choice slot, or each with its synonyms."""
     validators: Annotated[list[Rule], BeforeValidator(_listed)] = Field(default=[], alias="validate")
@@ -76,14 +128,21 @@ class ReactionModel(_Model):
     start: str = ""
     """The flow to start anew, `flow` or `flow/state`."""
     call: str = ""
-    """The sub-conversation to start."""
+    """The flow or sub-conversation to start; what it interrupts goes on after it."""
+    handoff: str = ""
+    """Why somebody else is to take over the conversation."""
     run: str = ""
     """A callable that makes the reaction instead."""
 
 
 class IntentModel(ReactionModel):
-    """An intent: what a message is for, and what is done about it."""
+    """An intent: what a message is for, and what is done about it.
 
+    One with the name of a command (cancel, help, restart, repeat, skip, who, thanks) replaces what the command does.
+    """
+
+    label: str = ""
+    """What it is called when the user is asked which one was meant; empty: its name as words."""
     examples: list[str] = []
 
 
@@ -108,6 +167,17 @@ class TransitionModel(_Model):
     """Slots that lose their value on the way."""
 
 
+class CallModel(_Model):
+    """A flow that is called: it runs on the stack and hands back."""
+
+    flow: str
+    """The flow or sub-conversation."""
+    inputs: dict[str, str] = {}
+    """Values that slots take before it starts: CEL expressions by slot."""
+    outputs: dict[str, str] = {}
+    """Values that slots take when it hands back: CEL expressions by slot."""
+
+
 class StateModel(_Model):
     """A state of a flow."""
 
@@ -118,14 +188,24 @@ class StateModel(_Model):
     """Said on entry, and asked again while the state waits without a form. A template."""
     run: str = ""
     """A callable that runs on entry."""
-    call: str = ""
-    """A sub-conversation that is started on entry."""
+    set: dict[str, str] = {}
+    """Values that slots take on entry: CEL expressions by slot."""
+    call: Annotated[CallModel | None, BeforeValidator(_as_call)] = None
+    """A flow or sub-conversation that is started on entry; the state goes on when it hands back."""
+    link: str = ""
+    """A flow to go over to, `flow` or `flow/state`; it does not hand back."""
     collect: list[str] = []
     """The slots of the state's form, in the order in which they are asked for."""
     on: list[TransitionModel] = []
     """The ways out, in order: the first whose condition holds is taken."""
     next: str = ""
     """The state to go to when nothing is left to wait for."""
+    digress: Digress = Digress.ALLOW
+    """Whether another intent may interrupt the state: allow, forbid, or ask the user."""
+    expires_after: Duration | None = None
+    """How long the state waits for the user, such as `30m`, `2h` or `1d`."""
+    expired: str = ""
+    """The state to go to after that."""
 
 
 class FlowModel(_Model):
@@ -134,6 +214,32 @@ class FlowModel(_Model):
     initial: str = ""
     """The first state; else the one that stands first."""
     states: dict[Name, StateModel] = Field(min_length=1)
+
+
+class FallbackModel(_Model):
+    """What happens to a message that nothing else answers."""
+
+    say: str = ""
+    """A template."""
+    max_attempts: int = Field(default=0, ge=0)
+    """How many such messages in a row are answered so; 0: any number."""
+    then: Literal[GiveUp.HANDOFF, GiveUp.CANCEL] = GiveUp.HANDOFF
+    """What then."""
+
+
+class TextsModel(_Model):
+    """What the assistant says of itself, where that is to differ from what every assistant says. Templates."""
+
+    cancelled: str = ""
+    ended: str = ""
+    help: str = ""
+    skipped: str = ""
+    needed: str = ""
+    who: str = ""
+    thanks: str = ""
+    clarify: str = ""
+    digress: str = ""
+    handoff: str = ""
 
 
 class AssistantModel(_Model):
@@ -152,5 +258,7 @@ class AssistantModel(_Model):
     """The flows; a conversation begins with the first."""
     branches: list[BranchModel] = []
     sub_conversations: dict[Name, FlowModel] = {}
-    fallback: str = ""
-    """Said when nothing else answers a message. A template."""
+    fallback: Annotated[FallbackModel, BeforeValidator(_as_fallback)] = FallbackModel()
+    """What is said when nothing else answers a message, a template; or what happens then."""
+    texts: TextsModel = TextsModel()
+    """What the assistant says of itself."""

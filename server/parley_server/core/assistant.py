@@ -8,8 +8,39 @@ from parley_server.core.branching import BranchingConversation
 from parley_server.core.filling import SlotFiller
 from parley_server.core.flow import DialogFlow
 from parley_server.core.intents import IntentRouter
+from parley_server.core.slots import GiveUp
 from parley_server.core.sub_conversations import SubConversation
 from parley_server.core.texts import Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """What happens to a message that nothing else answers."""
+
+    say: Text = "Sorry, I did not understand that."
+    max_attempts: int = 0
+    """How many such messages in a row are answered so; 0: any number."""
+    give_up: GiveUp = GiveUp.HANDOFF
+    """What then: `handoff` or `cancel`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """What an assistant says of itself. Each may be replaced."""
+
+    cancelled: Text = "All right, let us start again."
+    ended: Text = "All right."
+    """A sub-conversation was cancelled."""
+    help: Text = 'You can answer the question, or say "repeat", "restart" or "cancel".'
+    skipped: Text = "All right."
+    needed: Text = "I am afraid that I need it."
+    """A slot can not be skipped."""
+    who: Text = "I am an automated assistant."
+    thanks: Text = "You are welcome."
+    clarify: Text = "Did you mean: "
+    """What comes before the intents that a message may have."""
+    digress: Text = "Shall we leave this for now?"
+    handoff: Text = "I hand you over to a colleague."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +57,8 @@ class Assistant:
     router: IntentRouter = field(default_factory=IntentRouter)
     branches: BranchingConversation = field(default_factory=BranchingConversation)
     sub_conversations: Mapping[str, SubConversation] = field(default_factory=dict)
-    fallback: Text = "Sorry, I did not understand that."
-    """Said when nothing else answers a message."""
+    fallback: Fallback = field(default_factory=Fallback)
+    texts: Texts = field(default_factory=Texts)
     locale: str = "en-US"
     time_zone: str = "UTC"
     recent_turns: int = 0
@@ -36,4 +67,4 @@ class Assistant:
     @cached_property
     def machines(self) -> Mapping[str, DialogFlow]:
         """The machine of each flow and each sub-conversation, by name."""
-        return {**self.flows, **{name: sub.flow for name, sub in self.sub_conversations.items()}}
+        return {**self.flows, **self.sub_conversations}

@@ -72,22 +72,25 @@ def _is_input(scope: Scope) -> bool:
     return scope.understanding.command is None and bool(scope.understanding.message)
 
 
+def _is_command(command: Command) -> Condition:
+    return Condition(command.value, lambda scope: scope.understanding.command is command)
+
+
 CONFIRM = Condition("confirm", _confirms)
 """The message says yes and changes nothing."""
 DENY = Condition("deny", _denies)
 """The message says no and changes nothing."""
 CHANGE = Condition("change", _changes)
 """The message gave, changed or took back the value of a slot."""
-CANCEL = Condition("cancel", lambda scope: scope.understanding.command is Command.CANCEL)
-"""The message asks to stop."""
-HELP = Condition("help", lambda scope: scope.understanding.command is Command.HELP)
-"""The message asks what can be said."""
+COMMANDS: Mapping[Command, Condition] = {command: _is_command(command) for command in Command}
+"""The message is a command to the conversation itself."""
+CANCEL, HELP = COMMANDS[Command.CANCEL], COMMANDS[Command.HELP]
 INPUT = Condition("input", _is_input)
 """Any message that is no command."""
 ALWAYS = Condition("always", lambda _: True)
 
 BUILT_IN: Mapping[str, Condition] = {
-    condition.name: condition for condition in (CONFIRM, DENY, CHANGE, CANCEL, HELP, INPUT, ALWAYS)
+    condition.name: condition for condition in (CONFIRM, DENY, CHANGE, *COMMANDS.values(), INPUT, ALWAYS)
 }
 """The conditions that every assistant has, by name."""
 

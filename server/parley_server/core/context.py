@@ -74,6 +74,35 @@ class Message(msgspec.Struct, frozen=True):
     text: str
 
 
+class Topic(StrEnum):
+    """What a question of the conversation itself is about."""
+
+    SLOT = "slot"
+    """Whether a slot's value is right."""
+    INTENT = "intent"
+    """Which of several intents was meant."""
+    DIGRESSION = "digression"
+    """Whether to leave what is pending for another intent."""
+
+
+class Question(msgspec.Struct, frozen=True):
+    """A question of the conversation itself, which the next message may answer."""
+
+    topic: Topic
+    names: tuple[str, ...]
+    """The slot, or the intents."""
+
+
+class Handoff(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody else has taken over the conversation; the assistant is quiet until the caller says that it is back."""
+
+    reason: str
+    summary: str
+    """The values that are known and what was said last, for whoever takes over."""
+    at: datetime
+    """Since when, aware, UTC."""
+
+
 class ConversationContext(msgspec.Struct, frozen=True, kw_only=True):
     """The snapshot of a session."""
 
@@ -97,6 +126,15 @@ class ConversationContext(msgspec.Struct, frozen=True, kw_only=True):
     """The slot that was asked for last; empty: none."""
     attempts: int = 0
     """How often in a row the requested slot was asked for in vain."""
+    misses: int = 0
+    """How many messages in a row nobody understood."""
+    skipped: tuple[str, ...] = ()
+    """Slots that the running flow goes on without."""
+    unconfirmed: tuple[str, ...] = ()
+    """Slots whose value the user has yet to confirm."""
+    question: Question | None = None
+    """What the assistant has just asked besides a slot."""
+    handoff: Handoff | None = None
     metadata: Mapping[str, Json] = {}
     """What callers keep with the session. Not to be changed in place."""
     turn_count: int = 0

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
+from msgspec.structs import replace
+
 from parley_server.core.conditions import Scope
 from parley_server.core.context import ConversationContext
 from parley_server.core.slots import (
@@ -76,21 +78,42 @@ class SlotFiller:
                 filled[name] = candidate.value
             else:
                 rejected.append(self._rejection(name, reason, candidate.raw))
-        cleared = () if filled or rejected else self._taken_back(context, understanding)
+        cleared = self._voided(context, filled) if filled else ()
+        if not filled and not rejected:
+            cleared = self._taken_back(context, understanding)
         if not (filled or cleared or rejected):
             return context, SlotsChange()
         change = SlotsChange(filled=filled, cleared=cleared, rejected=tuple(rejected))
-        return context.set_slots(filled).clear_slot(*cleared), change
+        return self._marked(context, filled, cleared), change
 
     def missing(self, context: ConversationContext, names: Sequence[str]) -> tuple[str, ...]:
-        """Those of the named slots that are required and have no value, in order."""
-        return tuple(name for name in names if self.definitions[name].required and not context.has_slot(name))
+        """Those of the named slots that are required, have no value and were not skipped, in order."""
+        return tuple(
+            name
+            for name in names
+            if not context.has_slot(name) and name not in context.skipped and self._required(name, context)
+        )
 
-    def next_prompt(self, name: str, scope: Scope, *, attempts: int = 0) -> str:
-        """The question that asks for a slot, after so many attempts in vain."""
+    def next_confirmation(self, name: str, scope: Scope) -> str:
+        """The question whether a slot's value is right."""
         definition = self.definitions[name]
-        if attempts and definition.reprompts:
-            return render(definition.reprompts[min(attempts, len(definition.reprompts)) - 1], scope.names())
+        asked = render(definition.confirm, scope.names())
+        return asked or f"The {definition.label} is {scope.context.get_slot(name)}, is that right?"
+
+    def defaults(self, context: ConversationContext, names: Sequence[str]) -> Mapping[str, SlotValue]:
+        """The defaults of those of the named slots that have no value."""
+        return {
+            name: default
+            for name in names
+            if not context.has_slot(name) and (default := self.definitions[name].default) is not None
+        }
+
+    def next_prompt(self, name: str, scope: Scope, *, attempts: int = 0, invalid: bool = False) -> str:
+        """The question that asks for a slot, after so many attempts in vain, the last of them by an invalid value."""
+        definition = self.definitions[name]
+        reprompts = (definition.invalid_reprompts if invalid else ()) or definition.reprompts
+        if attempts and reprompts:
+            return render(reprompts[min(attempts, len(reprompts)) - 1], scope.names())
         return render(definition.prompt, scope.names()) or f"What is the {definition.label}?"
 
     def _taken_back(self, context: ConversationContext, understanding: Understanding) -> tuple[str, ...]:
@@ -99,6 +122,36 @@ class SlotFiller:
         if understanding.answer is Answer.YES or (context.requested_slot and not understanding.correction):
             return ()
         return tuple(name for name in self.definitions if name in understanding.mentioned and context.has_slot(name))
+
+    def _voided(self, context: ConversationContext, filled: Mapping[str, SlotValue]) -> tuple[str, ...]:
+        """The slots that hold a value which depends on one that has changed."""
+        changed = {name for name in filled if context.has_slot(name)}
+        dependent = {
+            name: definition.depends_on
+            for name, definition in self.definitions.items()
+            if definition.depends_on and context.has_slot(name) and name not in filled
+        }
+        voided: list[str] = []
+        # What one round voids may be what the next one's slots depend on.
+        while found := [name for name, on in dependent.items() if name not in voided and not changed.isdisjoint(on)]:
+            voided += found
+            changed |= {*found}
+        return tuple(voided)
+
+    def _marked(
+        self, context: ConversationContext, filled: Mapping[str, SlotValue], cleared: Sequence[str]
+    ) -> ConversationContext:
+        """The context with the change carried out, and with the values that are to be confirmed marked."""
+        after = context.set_slots(filled).clear_slot(*cleared)
+        doubtful = [name for name in filled if self.definitions[name].confirm]
+        kept = [name for name in context.unconfirmed if name not in filled and name not in cleared]
+        if tuple(unconfirmed := kept + doubtful) != context.unconfirmed:
+            after = replace(after, unconfirmed=tuple(unconfirmed))
+        return after
+
+    def _required(self, name: str, context: ConversationContext) -> bool:
+        required = self.definitions[name].required
+        return required if isinstance(required, bool) else required(context.slots)
 
     def _rejection(self, name: str, reason: str, raw: str) -> Rejection:
         definition = self.definitions.get(name)
@@ -122,13 +175,25 @@ class FormFiller:
         """The required slots that have no value, in the order in which they are asked."""
         return self.filler.missing(context, self.slots)
 
+    def known_before(self, context: ConversationContext) -> tuple[str, ...]:
+        """The form's slots that have a value which is only used when the user says that it is right."""
+        return tuple(name for name in self.slots if self.filler.definitions[name].ask_first and context.has_slot(name))
+
+    def defaults(self, context: ConversationContext) -> Mapping[str, SlotValue]:
+        """The defaults of the form's slots that have no value."""
+        return self.filler.defaults(context, self.slots)
+
     def filled(self, context: ConversationContext) -> Mapping[str, SlotValue]:
         """The values of the form's slots that have one."""
         return {name: context.slots[name] for name in self.slots if name in context.slots}
 
     def complete(self, context: ConversationContext) -> bool:
-        """Whether no required slot is missing."""
-        return not self.missing(context)
+        """Whether no required slot is missing, and none has a value that is yet to be confirmed."""
+        return not self.missing(context) and not self.unconfirmed(context)
+
+    def unconfirmed(self, context: ConversationContext) -> tuple[str, ...]:
+        """The form's slots whose value the user has yet to confirm."""
+        return tuple(name for name in self.slots if name in context.unconfirmed) if context.unconfirmed else ()
 
     def next_prompt(self, scope: Scope, *, attempts: int = 0) -> str:
         """The question that asks for the first missing slot; empty when the form is complete."""

@@ -1,13 +1,17 @@
 """Dialog flows: finite-state machines whose position lives in the context, never in the flow."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import TypeAlias
 
 from parley_server.core.conditions import CONFIRM, DENY, Condition, Scope
 from parley_server.core.context import ConversationContext, ConversationPhase, Frame
 from parley_server.core.explanation import Explanation
 from parley_server.core.filling import FormFiller
 from parley_server.core.reactions import Action
+from parley_server.core.slots import SlotValue
 from parley_server.core.texts import Text
 
 
@@ -20,6 +24,30 @@ class Transition:
     say: Text = ""
     clear: tuple[str, ...] = ()
     """Slots that lose their value on the way."""
+
+
+Assignments: TypeAlias = Mapping[str, Callable[[Scope], SlotValue | None]]
+"""Values that slots take, out of what the turn knows; None: the slot loses its value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A flow that is called: it runs on the stack and hands back."""
+
+    flow: str
+    inputs: Assignments = field(default_factory=dict)
+    """Carried out before it starts."""
+    outputs: Assignments = field(default_factory=dict)
+    """Carried out when it hands back."""
+
+
+class Digress(StrEnum):
+    """Whether another intent may interrupt a state."""
+
+    ALLOW = "allow"
+    FORBID = "forbid"
+    ASK = "ask"
+    """Only when the user says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +68,28 @@ class DialogState:
     """Said on entry; asked again while the state waits without a form."""
     run: Action | None = None
     """Code that runs on entry."""
-    call: str = ""
-    """The sub-conversation to start on entry; the state goes on when it hands back."""
+    assign: Assignments = field(default_factory=dict)
+    """Values that slots take on entry."""
+    call: Call | None = None
+    """The flow or sub-conversation to start on entry; the state goes on when it hands back."""
+    link: str = ""
+    """The flow to go over to on entry, `flow` or `flow/state`; it does not hand back."""
     form: FormFiller | None = None
     """The slots that are collected here."""
     transitions: tuple[Transition, ...] = ()
     next: str = ""
     """The state to go to when nothing is left to wait for."""
+    digress: Digress = Digress.ALLOW
+    """Whether another intent may interrupt the state."""
+    expires_after: timedelta | None = None
+    """How long the state waits for the user; None: as long as the session lives."""
+    expired: str = ""
+    """The state to go to after that."""
 
     @property
     def final(self) -> bool:
         """Whether the flow is over here."""
-        return not (self.form or self.transitions or self.next)
+        return not (self.form or self.transitions or self.next or self.link)
 
     @property
     def asks_yes_or_no(self) -> bool:
@@ -82,6 +120,14 @@ class DialogFlow:
     def start(self, context: ConversationContext, *, at: str = "") -> ConversationContext:
         """Puts the flow on top of the stack, at its initial state or another one."""
         return context.push(Frame(self.name, at or self.initial_state.name))
+
+    def active(self, context: ConversationContext) -> bool:
+        """Whether the flow is on the context's stack."""
+        return any(frame.flow == self.name for frame in context.stack)
+
+    def end(self, context: ConversationContext) -> ConversationContext:
+        """Takes the flow from the top of the stack; what it interrupted is on top again."""
+        return context.pop()
 
     def current_state(self, context: ConversationContext) -> DialogState:
         """The state at which the context stands; the context's top frame must be this flow's."""

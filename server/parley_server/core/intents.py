@@ -12,8 +12,15 @@ class Intent:
     """An intent: how it is recognised and what it does. Without a handler it only serves conditions."""
 
     name: str
+    label: str = ""
+    """What it is called when the user is asked which one was meant; empty: its name as words."""
     examples: tuple[str, ...] = ()
     handler: Handler | None = None
+
+    @property
+    def words(self) -> str:
+        """What it is called when the user is asked which one was meant."""
+        return self.label or self.name.replace("_", " ")
 
 
 class IntentRouter:

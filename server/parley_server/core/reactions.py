@@ -30,7 +30,9 @@ class Reaction:
     """The flow to start anew instead of what is running, or `flow/state` to start it there. What its forms collect is
     forgotten, and the message is read again in the light of the new beginning."""
     call: str = ""
-    """The sub-conversation to start; what it interrupts goes on after it."""
+    """The flow or sub-conversation to start; what it interrupts goes on after it."""
+    handoff: str = ""
+    """Why somebody else is to take over the conversation; empty: nobody is."""
 
     @property
     def moves(self) -> bool:

@@ -56,6 +56,23 @@ Extractor: TypeAlias = Callable[[str], str | None]
 """Finds the words of a value in a message; None if there are none. What it returns is then read as the slot's type."""
 
 
+SlotRule: TypeAlias = Callable[[Mapping[str, SlotValue]], bool]
+"""A rule over the values that are known. Pure."""
+
+
+class GiveUp(StrEnum):
+    """What becomes of a slot that was asked for in vain, or of a conversation that nobody understands."""
+
+    SKIP = "skip"
+    """The form goes on without the slot."""
+    DEFAULT = "default"
+    """The slot takes its default."""
+    HANDOFF = "handoff"
+    """Somebody else takes over the conversation."""
+    CANCEL = "cancel"
+    """The flow is cancelled."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotDefinition:
     """What a slot is, and how it is asked for."""
@@ -68,7 +85,24 @@ class SlotDefinition:
     """The question that asks for it; empty: made from the name."""
     reprompts: tuple[Text, ...] = ()
     """The questions of the second attempt, the third …; the last one is used from there on."""
-    required: bool = True
+    invalid_reprompts: tuple[Text, ...] = ()
+    """The questions after a value that was refused; empty: the same as `reprompts`."""
+    required: bool | SlotRule = True
+    """Whether a form asks for it: always, never, or while a rule holds of the values that are known."""
+    default: SlotValue | None = None
+    """The value where the user gives none: of an optional slot, and of one that is skipped or given up."""
+    max_attempts: int = 0
+    """How often it is asked for in vain before it is given up; 0: no end."""
+    give_up: GiveUp | None = None
+    """What then. A slot that is skipped or takes its default then may be skipped by the user at any time."""
+    confirm: Text = ""
+    """The question whether its value is right, answered by yes or no before the form goes on; empty: not asked."""
+    ask_first: bool = False
+    """Whether a value that was known before its form began is only used when the user says that it is right."""
+    depends_on: tuple[str, ...] = ()
+    """Slots whose change makes this one's value void."""
+    keep: bool = True
+    """Whether the value outlives the flow that collected it."""
     choices: tuple[Choice, ...] = ()
     """What a choice may be."""
     validator: Validator | None = None

@@ -9,7 +9,15 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from parley_server.core.context import ConversationContext, ConversationPhase, Frame, StateChange, Turn
+from parley_server.core.context import (
+    ConversationContext,
+    ConversationPhase,
+    Frame,
+    Handoff,
+    Question,
+    StateChange,
+    Turn,
+)
 from parley_server.core.slots import Rejection, SlotsChange, SlotValue
 from parley_server.errors import SessionCorrupt
 
@@ -60,6 +68,11 @@ class _Context(msgspec.Struct, omit_defaults=True, kw_only=True):
     slots: dict[str, _Value]
     requested_slot: str
     attempts: int
+    misses: int = 0
+    skipped: tuple[str, ...] = ()
+    unconfirmed: tuple[str, ...] = ()
+    question: Question | None = None
+    handoff: Handoff | None = None
     metadata: dict[str, Any]
     turn_count: int
     locale: str

@@ -6,10 +6,12 @@
 The order in which a message is considered:
 
     1. the branches, by priority
-    2. the sub-conversation on top of the stack
-    3. the intents that start or interrupt
-    4. the state of the flow, its form included
-    5. the fallback
+    2. a question of the conversation's own: is that right, which of these, shall we leave this
+    3. the sub-conversation on top of the stack
+    4. the intents that start or interrupt
+    5. the state of the flow, its form included
+    6. the commands that every assistant knows, unless its author said something else
+    7. the fallback
 """
 
 from collections.abc import Generator, Mapping
@@ -19,38 +21,23 @@ from typing import TypeAlias, cast
 
 from msgspec.structs import replace
 
+from parley_server.core.asking import OPTION, ask_pending, miss, situation_of, skip
 from parley_server.core.assistant import Assistant
-from parley_server.core.conditions import Scope
-from parley_server.core.context import ConversationContext, ConversationPhase, Frame, StateChange
+from parley_server.core.context import ConversationContext, Question, StateChange, Topic
+from parley_server.core.course import Course, Effect, Moves, Result, Understand
 from parley_server.core.explanation import Explanation, ExplanationStep
-from parley_server.core.flow import DialogFlow, DialogState, Transition
-from parley_server.core.reactions import Action, Handler, Reaction
-from parley_server.core.slots import Rejection, SlotsChange, SlotType, SlotValue
-from parley_server.core.texts import Text, render
-from parley_server.core.understanding import Situation, Understanding
-from parley_server.errors import AssistantFailed
+from parley_server.core.flow import Digress
+from parley_server.core.reactions import Reaction
+from parley_server.core.slots import SlotsChange, SlotValue
+from parley_server.core.timers import overdue
+from parley_server.core.understanding import Answer, Command, Understanding
 
-MAX_STEPS = 100
-"""How many moves a turn may make before its definition counts as endless."""
+MOST_OPTIONS = 5
+"""How many intents a user is asked to choose from at the most."""
+_CLOSE = 0.1
+"""Scores that differ by less do not tell which intent was meant."""
 
-
-@dataclass(frozen=True, slots=True)
-class Understand:
-    """Have the message read; send back the `Understanding`."""
-
-    message: str
-    situation: Situation
-
-
-@dataclass(frozen=True, slots=True)
-class Perform:
-    """Run an author's code; send back its `Reaction`, or None."""
-
-    action: Action
-    scope: Scope
-
-
-Effect: TypeAlias = Understand | Perform
+_Taken: TypeAlias = Generator[Effect, Result, bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +61,9 @@ def decide(
     message: str,
     now: datetime,
     given: Mapping[str, SlotValue] | None = None,
+    handed_back: bool = False,
     explain: bool = False,
-) -> Generator[Effect, Understanding | Reaction | None, Decision]:
+) -> Generator[Effect, Result, Decision]:
     """Decides a turn.
 
     Args:
@@ -84,13 +72,17 @@ def decide(
         message: What the user said.
         now: The time of the turn, aware, in the user's time zone.
         given: Values that the caller knows; they are valid.
+        handed_back: Whether a conversation that was handed off is the assistant's again.
         explain: Whether to write down what is considered.
 
     Raises:
-        AssistantFailed: The definition goes round in circles.
+        AssistantFailed: The definition goes round in circles, or an author's code failed.
     """
-    course = _Course(assistant, context.set_slots(given or {}), message, now, Explanation(wanted=explain))
-    yield from course.run()
+    if handed_back:
+        context = replace(context, handoff=None)
+    course = Course(assistant, context.set_slots(given or {}), message, now, Explanation(wanted=explain))
+    if not context.handoff:
+        yield from _take(course)
     before, after = context.slots, course.context.slots
     return Decision(
         context=course.context,
@@ -106,259 +98,215 @@ def decide(
     )
 
 
-class _Course:
-    """The course of one turn: what has come of it so far. Lives no longer than the turn."""
+def _take(course: Course) -> Moves:
+    begun = bool(course.context.stack)
+    if not begun:
+        yield from course.start(course.assistant.initial_flow)
+    elif expired := overdue(course.assistant, course.context, course.now):
+        course.explanation.note("timer", str(course.context.frame), "it waited too long", taken=True)
+        yield from course.move(expired)
+        yield from course.go_on()
+    yield from _read(course)
+    understood = yield from _answer(course)
+    if understood and course.context.misses:
+        course.context = replace(course.context, misses=0)
+    # The first message of a conversation was no answer to anything.
+    if not understood and begun:
+        yield from _fall_back(course)
+    yield from course.go_on()
+    ask_pending(course)
 
-    def __init__(
-        self,
-        assistant: Assistant,
-        context: ConversationContext,
-        message: str,
-        now: datetime,
-        explanation: Explanation,
-    ) -> None:
-        self.assistant = assistant
-        self.context = context
-        self.now = now
-        self.explanation = explanation
-        self.understanding = Understanding(message=message)
-        self.change = SlotsChange()
-        self.said: list[str] = []
-        self.moves: list[StateChange] = []
-        self.rejected: list[Rejection] = []
-        self.entered: Frame | None = None
-        """Where the conversation arrived last in this turn: what that state says has just been said."""
-        self.missed = False
-        """Whether the message was no answer to what was asked."""
 
-    def run(self) -> "Effects":
-        begun = bool(self.context.stack)
-        if not begun:
-            yield from self._start(self.assistant.initial_flow)
-        yield from self._read()
-        yield from self._answer(asked=begun)
-        yield from self._go_on()
-        self._ask()
+def _read(course: Course) -> Moves:
+    understood = yield Understand(course.understanding.message, situation_of(course))
+    course.understanding = cast("Understanding", understood)
+    course.context, course.change = course.assistant.slots.fill(course.context, course.understanding, course.now)
+    for rejection in course.change.rejected:
+        course.explanation.note("slot", rejection.slot, rejection.reason)
+        course.rejected.append(rejection)
+        course.say(rejection.reason)
+    for name in course.change.filled:
+        course.explanation.note("slot", name, "the message gives a value", taken=True)
+    for name in course.change.cleared:
+        course.explanation.note("slot", name, "its value holds no longer", taken=True)
 
-    # Reading the message.
 
-    def _read(self) -> "Effects":
-        state = self._state
-        requested = self._requested(state)
-        definitions = self.assistant.slots.definitions
-        situation = Situation(
-            now=self.now,
-            locale=self.context.locale or self.assistant.locale,
-            slots=definitions,
-            filled=self.context.slots,
-            requested=requested,
-            confirming=state.asks_yes_or_no or (bool(requested) and definitions[requested].type is SlotType.BOOLEAN),
-            intents=self.assistant.router.examples,
-        )
-        understood = yield Understand(self.understanding.message, situation)
-        self.understanding = cast("Understanding", understood)
-        self.context, self.change = self.assistant.slots.fill(self.context, self.understanding, self.now)
-        for rejection in self.change.rejected:
-            self.explanation.note("slot", rejection.slot, rejection.reason)
-            self.rejected.append(rejection)
-            self._say(rejection.reason)
-        for name in self.change.filled:
-            self.explanation.note("slot", name, "the message gives a value", taken=True)
-        for name in self.change.cleared:
-            self.explanation.note("slot", name, "the message takes its value back", taken=True)
-
-    # Deciding what answers it.
-
-    def _answer(self, *, asked: bool) -> "Effects":
-        branch = self.assistant.branches.choose(self._scope, self.explanation)
-        if branch:
-            yield from self._react(branch.handler)
-            return
-        if len(self.context.stack) > 1:
-            taken = yield from self._process_state("sub_conversation")
-            if taken:
-                return
-        taken = yield from self._route()
-        if taken:
-            return
-        interrupted, moved = self.context, len(self.moves)
-        while len(self.context.stack) > 1:
-            self._end_sub_conversation()
-        taken = yield from self._process_state("form")
-        if not taken:
-            # The flow has no use for the message either, so the sub-conversation goes on.
-            self.context = interrupted
-            del self.moves[moved:]
-            if asked:
-                self._fall_back()
-
-    def _route(self) -> Generator[Effect, "Understanding | Reaction | None", bool]:
-        handler = self.assistant.router.route(self.understanding)
-        intent = self.understanding.intent or "(none)"
-        if handler is None:
-            self.explanation.note("intent", intent, "it has no handler")
-            return False
-        if self._is_answer():
-            self.explanation.note("intent", intent, "the message answers what was asked")
-            return False
-        if isinstance(handler, Reaction) and handler.start and self._runs(handler.start.partition("/")[0]):
-            self.explanation.note("intent", intent, "its flow is running")
-            return False
-        self.explanation.note("intent", intent, "the message has this intent", taken=True)
-        yield from self._react(handler)
+def _answer(course: Course) -> _Taken:
+    """Has the first that has a use for the message answer it; False: nothing has."""
+    branch = course.assistant.branches.choose(course.scope, course.explanation)
+    if branch:
+        yield from course.react(branch.handler)
         return True
-
-    def _process_state(self, kind: str) -> Generator[Effect, "Understanding | Reaction | None", bool]:
-        machine, state = self._machine, self._state
-        transition = machine.process(self._scope, self.explanation)
-        if transition:
-            yield from self._follow(transition)
-            return True
-        changed = {*self.change.filled, *self.change.cleared}
-        refused = {rejection.slot for rejection in self.change.rejected}
-        if len(self.context.stack) > 1:
-            # A sub-conversation has its own form; what else a message says is for the flow that it interrupted.
-            own = set(state.form.slots) if state.form else set()
-            changed, refused = changed & own, refused & own
-        if state.form or changed:
-            reason = "the message changes slots" if changed else "the message gives no value that is taken"
-            self.explanation.note(kind, str(self.context.frame), reason, taken=bool(changed))
-        self.missed = self.context.requested_slot in refused and not changed
-        return bool(changed or refused)
-
-    def _fall_back(self) -> None:
-        self.explanation.note("fallback", "fallback", "nothing else answered the message", taken=True)
-        self.missed = True
-        self._say(self.assistant.fallback)
-
-    # Carrying it out.
-
-    def _react(self, handler: Handler) -> "Effects":
-        if isinstance(handler, Reaction):
-            yield from self._carry_out(handler)
-            return
-        reaction = yield Perform(handler, self._scope)
-        if reaction is not None:
-            yield from self._carry_out(cast("Reaction", reaction))
-
-    def _carry_out(self, reaction: Reaction) -> "Effects":
-        self.context = self.context.clear_slot(*reaction.clear).set_slots(reaction.fill)
-        if reaction.metadata:
-            self.context = self.context.merge_metadata(reaction.metadata)
-        self._say(reaction.say)
-        if reaction.start:
-            yield from self._start(reaction.start)
-            yield from self._read()
-        elif reaction.to:
-            yield from self._move(reaction.to)
-        elif reaction.call:
-            before = str(self.context.frame)
-            self.context = self.assistant.sub_conversations[reaction.call].start(self.context)
-            yield from self._arrive(before)
-
-    def _follow(self, transition: Transition) -> "Effects":
-        self.context = self.context.clear_slot(*transition.clear)
-        self._say(transition.say)
-        yield from self._move(transition.to)
-
-    def _start(self, place: str) -> "Effects":
-        name, _, state = place.partition("/")
-        flow = self.assistant.flows[name]
-        before = str(self.context.frame or "")
-        if before:
-            self.context = replace(self.context.clear_slot(*flow.slots), stack=())
-        self.context = flow.start(self.context, at=state)
-        yield from self._arrive(before)
-        yield from self._go_on()
-
-    def _move(self, to: str) -> "Effects":
-        before = str(self.context.frame)
-        self.context = self._machine.transition(self.context, to)
-        yield from self._arrive(before)
-
-    def _arrive(self, before: str) -> "Effects":
-        """Enters the state on top of the stack."""
-        state = self._state
-        phase = state.phase or self.context.phase
-        self.context = replace(self.context, phase=phase).clear_slot(*state.clear)
-        self._record(before, phase)
-        self.entered = self.context.frame
-        self._say(state.say)
-        if state.run:
-            yield from self._react(state.run)
-        if state.call:
-            yield from self._carry_out(Reaction(call=state.call))
-
-    def _go_on(self) -> "Effects":
-        """Moves on until the conversation waits for the user."""
-        while True:
-            state = self._state
-            if state.final and len(self.context.stack) > 1:
-                self._end_sub_conversation()
-            elif state.waits(self.context):
-                return
-            else:
-                yield from self._move(state.next)
-
-    def _end_sub_conversation(self) -> None:
-        before = str(self.context.frame)
-        self.context = self.assistant.sub_conversations[self._machine.name].end(self.context)
-        self._record(before, self.context.phase)
-
-    def _record(self, before: str, phase: ConversationPhase) -> None:
-        self.moves.append(StateChange(from_state=before, to_state=str(self.context.frame), phase=phase))
-        if len(self.moves) > MAX_STEPS:
-            raise AssistantFailed(f"more than {MAX_STEPS} moves in one turn: the states go round", state=before)
-
-    # Asking what is pending.
-
-    def _ask(self) -> None:
-        """Says the question that the user is to answer, unless it was just said."""
-        state = self._state
-        requested = self._requested(state)
-        attempts = self.context.attempts + 1 if self.missed and requested == self.context.requested_slot else 0
-        if requested:
-            self._say(self.assistant.slots.next_prompt(requested, self._scope, attempts=attempts))
-        elif self.entered != self.context.frame and not state.final:
-            self._say(state.say)
-        if (requested, attempts) != (self.context.requested_slot, self.context.attempts):
-            self.context = replace(self.context, requested_slot=requested, attempts=attempts)
-
-    def _say(self, text: Text) -> None:
-        if not text:
-            return
-        try:
-            self.said.append(render(text, self._scope.names()))
-        except Exception as error:  # A template is an author's code, and may raise anything.
-            raise AssistantFailed("a template could not be written out", state=str(self.context.frame)) from error
-
-    # Where the conversation stands.
-
-    @property
-    def _scope(self) -> Scope:
-        return Scope(context=self.context, understanding=self.understanding, now=self.now, change=self.change)
-
-    @property
-    def _machine(self) -> DialogFlow:
-        return self.assistant.machines[self.context.stack[-1].flow]
-
-    @property
-    def _state(self) -> DialogState:
-        return self._machine.current_state(self.context)
-
-    def _requested(self, state: DialogState) -> str:
-        missing = state.form.missing(self.context) if state.form else ()
-        return missing[0] if missing else ""
-
-    def _runs(self, flow: str) -> bool:
-        return not self._state.final and any(frame.flow == flow for frame in self.context.stack)
-
-    def _is_answer(self) -> bool:
-        """Whether the message is, for the most part, the value that was asked for, or takes one back."""
-        if self.change.cleared:
-            return True
-        candidate = self.understanding.slots.get(self.context.requested_slot)
-        return candidate is not None and 2 * len(candidate.raw) >= len(self.understanding.message.strip())
+    question = course.context.question
+    course.ask(None)
+    if question and (yield from _settle(course, question)):
+        return True
+    if course.aside and (yield from _process_state(course, "sub_conversation")):
+        return True
+    if (yield from _route(course)):
+        return True
+    interrupted, moved = course.context, len(course.moves)
+    while course.aside:
+        course.end_top()
+    if (yield from _process_state(course, "form")):
+        return True
+    # The flow has no use for the message either, so what interrupted it goes on.
+    course.context = interrupted
+    del course.moves[moved:]
+    return (yield from _obey(course))
 
 
-Effects: TypeAlias = Generator[Effect, Understanding | Reaction | None, None]
+def _settle(course: Course, question: Question) -> _Taken:
+    """Takes the message as the answer to a question of the conversation's own."""
+    answer = course.understanding.answer
+    chosen = ""
+    if question.topic is Topic.INTENT:
+        option = course.understanding.slots.get(OPTION)
+        chosen = next((n for n in question.names if option and _words(course, n) == option.value), "")
+    elif question.topic is Topic.DIGRESSION and answer is Answer.YES:
+        chosen = question.names[0]
+    elif question.topic is Topic.SLOT:
+        return _settle_slot(course, question.names[0])
+    taken = bool(chosen) or answer is Answer.NO
+    course.explanation.note("question", question.topic.value, "it is answered" if taken else "it is not", taken=taken)
+    if chosen:
+        yield from _take_up(course, chosen)
+    return taken
+
+
+def _settle_slot(course: Course, name: str) -> bool:
+    answer = course.understanding.answer
+    if answer is None or course.change.filled or course.change.cleared:
+        return False
+    course.explanation.note("question", name, f"the user says {answer}", taken=True)
+    unconfirmed = tuple(other for other in course.context.unconfirmed if other != name)
+    course.context = replace(course.context, unconfirmed=unconfirmed)
+    if answer is Answer.NO:
+        course.context = course.context.clear_slot(name)
+    return True
+
+
+def _route(course: Course) -> _Taken:
+    """Takes up the message's intent, or asks which of several was meant."""
+    note, router = course.explanation.note, course.assistant.router
+    intent = course.understanding.intent
+    handler = router.route(course.understanding)
+    reason = ""
+    if handler is None:
+        reason = "it has no handler"
+    elif _is_answer(course):
+        reason = "the message answers what was asked"
+    elif isinstance(handler, Reaction) and handler.start and _runs(course, handler.start.partition("/")[0]):
+        reason = "its flow is running"
+    elif course.state.digress is Digress.FORBID:
+        reason = "the state may not be left"
+    if handler is None or reason:
+        note("intent", intent or "(none)", reason)
+        return False
+    rivals = _rivals(course)
+    if len(rivals) > 1:
+        note("intent", ", ".join(rivals), "the message may mean any of them", taken=True)
+        course.say(course.assistant.texts.clarify)
+        course.say(f"{_listed([_words(course, name) for name in rivals])}?")
+        course.ask(Question(Topic.INTENT, rivals))
+    elif course.state.digress is Digress.ASK and intent:
+        note("intent", intent, "the user is asked whether to leave the state", taken=True)
+        course.say(course.assistant.texts.digress)
+        course.ask(Question(Topic.DIGRESSION, (intent,)))
+    else:
+        note("intent", intent or "(none)", "the message has this intent", taken=True)
+        restarts = isinstance(handler, Reaction) and bool(handler.start)
+        yield from course.react(handler)
+        if restarts:
+            # What the message gives was read in the light of what has just been forgotten.
+            yield from _read(course)
+    return True
+
+
+def _take_up(course: Course, intent: str) -> Moves:
+    handler = course.assistant.router.intents[intent].handler
+    if handler:
+        yield from course.react(handler)
+
+
+def _rivals(course: Course) -> tuple[str, ...]:
+    """The intents with a handler that the message may have, where their scores do not tell which."""
+    matches = course.understanding.intents
+    intents = course.assistant.router.intents
+    close = [match.name for match in matches if matches[0].score - match.score < _CLOSE]
+    return tuple(name for name in close if name in intents and intents[name].handler)[:MOST_OPTIONS]
+
+
+def _process_state(course: Course, kind: str) -> _Taken:
+    """Has the state on top of the stack take the message: by a transition, or by its form."""
+    transition = course.machine.process(course.scope, course.explanation)
+    if transition:
+        yield from course.follow(transition)
+        return True
+    form = course.state.form
+    changed = {*course.change.filled, *course.change.cleared}
+    refused = {rejection.slot for rejection in course.change.rejected}
+    if course.aside:
+        # A sub-conversation has its own form; what else a message says is for the flow that it interrupted.
+        own = set(form.slots) if form else set()
+        changed, refused = changed & own, refused & own
+    if form or changed:
+        reason = "the message changes slots" if changed else "the message gives no value that is taken"
+        course.explanation.note(kind, str(course.context.frame), reason, taken=bool(changed))
+    if course.context.requested_slot in refused and not changed:
+        yield from miss(course)
+    return bool(changed or refused)
+
+
+def _obey(course: Course) -> _Taken:
+    """Does what every assistant does on a command; an intent of the command's name does something else instead."""
+    command = course.understanding.command
+    if command is None:
+        return False
+    course.explanation.note("command", command.value, "nothing else answered it", taken=True)
+    own = course.assistant.router.intents.get(command.value)
+    texts = course.assistant.texts
+    if own and own.handler:
+        yield from course.react(own.handler)
+    elif command is Command.CANCEL:
+        yield from course.cancel()
+    elif command is Command.RESTART:
+        course.say(texts.cancelled)
+        yield from course.start(course.assistant.initial_flow)
+    elif command is Command.SKIP:
+        skip(course)
+    elif command is not Command.REPEAT:  # To repeat is to ask again what is pending.
+        course.say({Command.HELP: texts.help, Command.WHO: texts.who, Command.THANKS: texts.thanks}[command])
+    return True
+
+
+def _fall_back(course: Course) -> Moves:
+    fallback = course.assistant.fallback
+    course.explanation.note("fallback", "fallback", "nothing else answered the message", taken=True)
+    misses = course.context.misses + 1
+    course.context = replace(course.context, misses=misses)
+    if fallback.max_attempts and misses >= fallback.max_attempts:
+        yield from course.give_up(fallback.give_up, "nobody understood the user")
+    else:
+        course.say(fallback.say)
+        yield from miss(course)
+
+
+def _is_answer(course: Course) -> bool:
+    """Whether the message is, for the most part, the value that was asked for, or takes one back."""
+    if course.change.cleared:
+        return True
+    candidate = course.understanding.slots.get(course.context.requested_slot)
+    return candidate is not None and 2 * len(candidate.raw) >= len(course.understanding.message.strip())
+
+
+def _runs(course: Course, flow: str) -> bool:
+    return not course.state.final and course.assistant.machines[flow].active(course.context)
+
+
+def _words(course: Course, intent: str) -> str:
+    return course.assistant.router.intents[intent].words
+
+
+def _listed(words: list[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"

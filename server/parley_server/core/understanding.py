@@ -25,6 +25,16 @@ class Command(StrEnum):
     """Stop this."""
     HELP = "help"
     """What can I say?"""
+    RESTART = "restart"
+    """Begin again."""
+    REPEAT = "repeat"
+    """Say that again."""
+    SKIP = "skip"
+    """Go on without it."""
+    WHO = "who"
+    """Who am I talking to?"""
+    THANKS = "thanks"
+    """Thank you."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

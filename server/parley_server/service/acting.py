@@ -6,24 +6,22 @@ import logging
 from collections.abc import Generator
 
 from parley_server.core.conditions import Scope
+from parley_server.core.course import Effect, Result, Understand
 from parley_server.core.reactions import Action, Reaction
-from parley_server.core.turn import Decision, Effect, Understand
-from parley_server.core.understanding import Understanding
+from parley_server.core.turn import Decision
 from parley_server.errors import AssistantFailed, ParleyError
 from parley_server.nlu.protocol import Understander
 
 logger = logging.getLogger(__name__)
 
 
-async def carry_through(
-    course: Generator[Effect, Understanding | Reaction | None, Decision], understander: Understander
-) -> Decision:
+async def carry_through(course: Generator[Effect, Result, Decision], understander: Understander) -> Decision:
     """Decides a turn to its end: has the message understood and runs the author's code as the turn asks for it.
 
     Raises:
         AssistantFailed: The author's code raised, or the definition goes round.
     """
-    result: Understanding | Reaction | None = None
+    result: Result = None
     while True:
         try:
             effect = course.send(result)

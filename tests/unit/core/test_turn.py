@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from support.conversations import Talk, understood
 
-from parley_server.core.assistant import Assistant
+from parley_server.core.assistant import Assistant, Fallback
 from parley_server.core.branching import BranchingConversation, ConversationBranch
 from parley_server.core.conditions import CANCEL, CHANGE, CONFIRM, DENY, HELP, Scope
 from parley_server.core.context import ConversationPhase, StateChange
+from parley_server.core.course import MAX_STEPS
 from parley_server.core.filling import FormFiller, SlotFiller
-from parley_server.core.flow import DialogFlow, DialogState, Transition
+from parley_server.core.flow import Call, DialogFlow, DialogState, Transition
 from parley_server.core.intents import Intent, IntentRouter
 from parley_server.core.reactions import Reaction
 from parley_server.core.slots import Rejection, SlotDefinition, SlotType
 from parley_server.core.sub_conversations import SubConversation
-from parley_server.core.turn import MAX_STEPS
 from parley_server.core.understanding import Answer, Command, IntentMatch, Situation, Understanding
 from parley_server.errors import AssistantFailed
 
@@ -55,15 +55,13 @@ BOOKING = DialogFlow(
         DialogState(name="goodbye", phase=ConversationPhase.COMPLETION, say="Bye."),
     ],
 )
-HOURS = SubConversation(DialogFlow("hours", [DialogState(name="answer", say="Nine to five.")]))
+HOURS = SubConversation("hours", [DialogState(name="answer", say="Nine to five.")])
 SURVEY = SubConversation(
-    DialogFlow(
-        "survey",
-        [
-            DialogState(name="ask", say="Were we kind?", transitions=(Transition(when=CONFIRM, to="thanks"),)),
-            DialogState(name="thanks", say="Thanks."),
-        ],
-    )
+    "survey",
+    [
+        DialogState(name="ask", say="Were we kind?", transitions=(Transition(when=CONFIRM, to="thanks"),)),
+        DialogState(name="thanks", say="Thanks."),
+    ],
 )
 ASSISTANT = Assistant(
     name="booking",
@@ -83,7 +81,7 @@ ASSISTANT = Assistant(
         [ConversationBranch(name="help", condition=HELP, handler=Reaction(say="I book."), priority=9)]
     ),
     sub_conversations={"hours": HOURS, "survey": SURVEY},
-    fallback="Sorry?",
+    fallback=Fallback(say="Sorry?"),
 )
 FRIDAY, THREE = date(2026, 3, 6), time(15)
 HI = understood("hi")
@@ -327,7 +325,9 @@ def test_an_action_on_entry_changes_slots_and_moves() -> None:
 
 
 def test_a_state_calls_a_sub_conversation_and_goes_on_when_it_hands_back() -> None:
-    flow = DialogFlow("f", [DialogState(name="a", call="survey", next="b"), DialogState(name="b", say="End.")])
+    flow = DialogFlow(
+        "f", [DialogState(name="a", call=Call(flow="survey"), next="b"), DialogState(name="b", say="End.")]
+    )
     talk = Talk(changed(ASSISTANT, flows={"f": flow}, initial_flow="f"))
 
     assert talk.say(HI).reply == "Were we kind?"

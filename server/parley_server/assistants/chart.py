@@ -1,0 +1,190 @@
+"""The chart of an assistant: its states, the ways between them, and the entrances that lead into them from anywhere.
+
+It is what checks, pictures and coverage are made of. It must not know how any of them look.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from parley_server.core.assistant import Assistant
+from parley_server.core.context import Frame
+from parley_server.core.flow import DialogFlow, DialogState
+from parley_server.core.reactions import Handler, Reaction
+
+Place = tuple[str | int, ...]
+"""Where something stands in a definition: keys and indices from the root."""
+
+
+class WayKind(StrEnum):
+    """How a conversation goes from one state to another."""
+
+    ON = "on"
+    """By a transition, whose condition a message fulfils."""
+    NEXT = "next"
+    """By itself, when nothing is left to wait for."""
+    CALL = "call"
+    """Into a flow or sub-conversation that hands back."""
+    LINK = "link"
+    """Into a flow that does not hand back."""
+    EXPIRED = "expired"
+    """Since the user did not answer for too long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A way from one state to another."""
+
+    origin: Frame
+    target: Frame
+    kind: WayKind
+    label: str = ""
+    """The condition of a transition, or how long the state waits; else empty."""
+    clear: tuple[str, ...] = ()
+    """Slots that lose their value on the way."""
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entrance:
+    """A way that an intent or a branch opens, wherever the conversation waits."""
+
+    name: str
+    """Of the intent or branch."""
+    target: Frame
+    calls: bool
+    """Whether what is interrupted goes on afterwards."""
+    clear: frozenset[str] = frozenset()
+    """Slots that lose their value on the way."""
+
+
+class Chart:
+    """The states of an assistant and the ways between them. What names no state of the assistant leads nowhere."""
+
+    def __init__(self, assistant: Assistant) -> None:
+        """Takes the assistant; a defective one will do."""
+        self.assistant = assistant
+        self.states: Mapping[Frame, DialogState] = {
+            Frame(machine.name, state.name): state
+            for machine in assistant.machines.values()
+            for state in machine.states.values()
+        }
+        self.ways: Sequence[Way] = tuple(
+            way for frame in self.states for way in self._ways(frame) if way.target in self.states
+        )
+        self._ways_from: dict[Frame, list[Way]] = {frame: [] for frame in self.states}
+        for way in self.ways:
+            self._ways_from[way.origin].append(way)
+        self.entrances: Sequence[Entrance] = tuple(
+            entrance
+            for name, handler in self._handlers()
+            for entrance in self._entrances(name, handler)
+            if entrance.target in self.states
+        )
+
+    @property
+    def start(self) -> Frame:
+        """Where a conversation begins."""
+        return self.initial(self.assistant.initial_flow)
+
+    @property
+    def hands_off(self) -> bool:
+        """Whether an intent or a branch gives the conversation to somebody else."""
+        return any(isinstance(handler, Reaction) and handler.handoff for _, handler in self._handlers())
+
+    @property
+    def reacts_by_code(self) -> bool:
+        """Whether an intent or a branch runs code, which can move a conversation anywhere."""
+        return any(not isinstance(handler, Reaction) for _, handler in self._handlers())
+
+    @property
+    def has_code(self) -> bool:
+        """Whether any part of the assistant runs code that can move a conversation and fill slots."""
+        return self.reacts_by_code or any(state.run for state in self.states.values())
+
+    def initial(self, machine: str) -> Frame:
+        """Where a flow or sub-conversation begins."""
+        return Frame(machine, self.assistant.machines[machine].initial_state.name)
+
+    def ways_from(self, frame: Frame) -> Sequence[Way]:
+        """The ways out of a state, in the order of the definition."""
+        return self._ways_from[frame]
+
+    def place(self, frame: Frame) -> Place:
+        """Where a state is defined."""
+        return (*self.machine_place(frame.flow), "states", frame.state)
+
+    def machine_place(self, machine: str) -> Place:
+        """Where a flow or sub-conversation is defined."""
+        return ("flows" if machine in self.assistant.flows else "sub_conversations", machine)
+
+    def reachable(self, roots: Iterable[Frame]) -> frozenset[Frame]:
+        """The states that some way leads to from any of these, which are among them."""
+        found = set(roots)
+        waiting = list(found)
+        while waiting:
+            targets = {way.target for way in self.ways_from(waiting.pop())} - found
+            found |= targets
+            waiting += targets
+        return frozenset(found)
+
+    def _ways(self, frame: Frame) -> Iterator[Way]:
+        state, place = self.states[frame], self.place(frame)
+        for index, transition in enumerate(state.transitions):
+            yield Way(
+                origin=frame,
+                target=Frame(frame.flow, transition.to),
+                kind=WayKind.ON,
+                label=transition.when.name,
+                clear=transition.clear,
+                place=(*place, "on", index),
+            )
+        if state.call and state.call.flow in self.assistant.machines:
+            target = self.initial(state.call.flow)
+            yield Way(origin=frame, target=target, kind=WayKind.CALL, place=(*place, "call"))
+        if state.link:
+            yield Way(origin=frame, target=self._find(state.link), kind=WayKind.LINK, place=(*place, "link"))
+        if state.expires_after:
+            target = Frame(frame.flow, state.expired)
+            waited = _in_words(state.expires_after)
+            yield Way(origin=frame, target=target, kind=WayKind.EXPIRED, label=waited, place=place)
+        yield Way(origin=frame, target=Frame(frame.flow, state.next), kind=WayKind.NEXT, place=(*place, "next"))
+
+    def _handlers(self) -> Iterator[tuple[str, Handler]]:
+        for intent in self.assistant.router.intents.values():
+            if intent.handler:
+                yield intent.name, intent.handler
+        for branch in self.assistant.branches.branches:
+            yield branch.name, branch.handler
+
+    def _entrances(self, name: str, handler: Handler) -> Iterator[Entrance]:
+        if not isinstance(handler, Reaction):
+            return
+        clear = frozenset(handler.clear)
+        if handler.start:
+            target = self._find(handler.start)
+            forgotten = clear | (self._machine(target.flow).slots if target in self.states else frozenset())
+            yield Entrance(name=name, target=target, calls=False, clear=forgotten)
+        elif handler.to:
+            for machine in self.assistant.machines:
+                yield Entrance(name=name, target=Frame(machine, handler.to), calls=False, clear=clear)
+        elif handler.call:
+            yield Entrance(name=name, target=self._find(handler.call), calls=True, clear=clear)
+
+    def _find(self, place: str) -> Frame:
+        name, _, state = place.partition("/")
+        if state or name not in self.assistant.machines:
+            return Frame(name, state)
+        return self.initial(name)
+
+    def _machine(self, name: str) -> DialogFlow:
+        return self.assistant.machines[name]
+
+
+def _in_words(time: timedelta) -> str:
+    seconds = int(time.total_seconds())
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= unit and seconds % unit == 0:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} s"

@@ -1,0 +1,1 @@
+"""Checking: what is wrong with a definition beyond what its loading refuses."""

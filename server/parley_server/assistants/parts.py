@@ -1,0 +1,98 @@
+"""The parts that a definition is made of: names, texts, expressions, code; each compiled, or a defect at its place."""
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+from parley_server.assistants.callables import find_callable
+from parley_server.assistants.expressions import Expressions
+from parley_server.assistants.schema import AssistantModel
+from parley_server.assistants.templates import compile_template
+from parley_server.core.conditions import ALWAYS, BUILT_IN, Condition, intent_is
+from parley_server.core.flow import Assignments
+from parley_server.core.reactions import Action
+from parley_server.core.texts import Text
+
+Path = tuple[str | int, ...]
+"""Where something stands in a definition: keys and indices from the root."""
+
+_T = TypeVar("_T")
+
+
+class Parts:
+    """Compiles the parts of one definition. `defects` holds what was found wrong, each with its place."""
+
+    def __init__(self, model: AssistantModel) -> None:
+        """Takes a definition whose keys and types are right."""
+        self.model = model
+        self.expressions = Expressions({name: slot.type for name, slot in model.slots.items()})
+        self.defects: list[tuple[Path, str]] = []
+        self.has_code = False
+        """Whether any code of the author was named."""
+
+    def defect(self, path: Path, message: str) -> None:
+        """Writes down what is wrong at a place."""
+        self.defects.append((path, message))
+
+    def attempt(self, path: Path, compile_it: Callable[[], _T]) -> _T | None:
+        """Compiles a part; a failure is a defect at its place."""
+        try:
+            return compile_it()
+        except (ValueError, re.error) as error:
+            self.defect(path, str(error))
+            return None
+
+    def known(self, path: Path, name: str, names: Collection[str], kind: str) -> str:
+        """The name, if there is such a thing; an empty name is fine."""
+        if not name or name in names:
+            return name
+        self.defect(path, f"there is no {kind} `{name}`")
+        return ""
+
+    def slots(self, path: Path, names: Sequence[str]) -> tuple[str, ...]:
+        """Those of the names that are slots."""
+        return tuple(filter(None, (self.known((*path, i), n, self.model.slots, "slot") for i, n in enumerate(names))))
+
+    def place(self, path: Path, place: str) -> str:
+        """A flow, `flow` or `flow/state`."""
+        flow, _, state = place.partition("/")
+        if self.known(path, flow, self.model.flows, "flow"):
+            self.known(path, state, self.model.flows[flow].states, "state")
+        return place
+
+    def callee(self, path: Path, name: str) -> str:
+        """What can be called."""
+        names = self.model.flows.keys() | self.model.sub_conversations.keys()
+        return self.known(path, name, names, "flow or sub-conversation")
+
+    def text(self, path: Path, source: str) -> Text:
+        """What an assistant says."""
+        return self.attempt(path, lambda: compile_template(source, self.model.slots)) or ""
+
+    def texts(self, path: Path, sources: Sequence[str]) -> tuple[Text, ...]:
+        """Several texts."""
+        return tuple(self.text((*path, index), source) for index, source in enumerate(sources))
+
+    def code(self, path: Path, name: str) -> Action | None:
+        """An author's action."""
+        self.has_code = self.has_code or bool(name)
+        return self.attempt(path, lambda: find_callable(name)) if name else None
+
+    def condition(self, path: Path, source: str) -> Condition:
+        """A built-in condition, an intent or an expression."""
+        if source in self.model.intents:
+            return intent_is(source)
+        if source in BUILT_IN:
+            return BUILT_IN[source]
+        test = self.attempt(path, lambda: self.expressions.condition(source))
+        return Condition(source, test) if test else ALWAYS
+
+    def assignments(self, path: Path, sources: Mapping[str, str]) -> Assignments:
+        """Values that slots take."""
+        compiled = {
+            name: self.attempt((*path, name), partial(self.expressions.value, source, name))
+            for name, source in sources.items()
+            if self.known((*path, name), name, self.model.slots, "slot")
+        }
+        return {name: value_of for name, value_of in compiled.items() if value_of}

@@ -1,0 +1,117 @@
+"""Compiling slots: what a definition says of one, into the slot that a conversation fills."""
+
+import re
+from datetime import date, time
+
+from parley_server.assistants.callables import find_callable, names_callable
+from parley_server.assistants.parts import Parts, Path
+from parley_server.assistants.schema import CheckModel, SlotModel
+from parley_server.core.slots import (
+    Choice,
+    Extractor,
+    GiveUp,
+    SlotDefinition,
+    SlotRule,
+    SlotType,
+    SlotValue,
+    ValidationScope,
+    Validator,
+)
+from parley_server.core.texts import Text
+
+
+def compile_slot(parts: Parts, name: str, slot: SlotModel) -> SlotDefinition:
+    """Compiles a slot."""
+    path: Path = ("slots", name)
+    if (slot.type is SlotType.CHOICE) != bool(slot.choices):
+        parts.defect((*path, "choices"), "a slot of type choice has choices, and no other has")
+    return SlotDefinition(
+        name=name,
+        type=slot.type,
+        description=slot.description,
+        prompt=parts.text((*path, "prompt"), slot.prompt),
+        reprompts=parts.texts((*path, "reprompt"), slot.reprompt.no_match),
+        invalid_reprompts=parts.texts((*path, "reprompt"), slot.reprompt.invalid),
+        max_attempts=slot.max_attempts,
+        give_up=_give_up(parts, (*path, "then"), slot),
+        required=_required(parts, (*path, "required"), slot.required),
+        default=parts.attempt((*path, "default"), lambda: _literal(slot)),
+        confirm=_confirm(parts, path, slot),
+        ask_first=slot.ask_first,
+        depends_on=parts.slots((*path, "depends_on"), slot.depends_on),
+        keep=slot.keep,
+        choices=tuple(Choice(name=choice, synonyms=tuple(words)) for choice, words in slot.choices.items()),
+        validator=_validator(parts, (*path, "validate"), slot),
+        extractor=_extractor(parts, (*path, "extract"), slot.extract) if slot.extract else None,
+        sensitive=slot.sensitive,
+    )
+
+
+def _give_up(parts: Parts, path: Path, slot: SlotModel) -> GiveUp | None:
+    if slot.max_attempts and slot.then is None:
+        parts.defect(path, "say what happens after `max_attempts`: skip, default, handoff or cancel")
+    if slot.then is GiveUp.DEFAULT and slot.default is None:
+        parts.defect(path, "there is no default")
+    return slot.then
+
+
+def _required(parts: Parts, path: Path, required: bool | str) -> bool | SlotRule:  # noqa: FBT001  # a key's two forms
+    if isinstance(required, bool):
+        return required
+    return parts.attempt(path, lambda: parts.expressions.rule(required)) or True
+
+
+def _confirm(parts: Parts, path: Path, slot: SlotModel) -> Text:
+    question = f"{{{{ slots.{path[-1]} }}}}, is that right?" if slot.confirm is True else slot.confirm or ""
+    return parts.text((*path, "confirm"), question)
+
+
+def _literal(slot: SlotModel) -> SlotValue | None:
+    """The default, as a value of the slot's type."""
+    given = slot.default
+    if given is None:
+        return None
+    if slot.type is SlotType.DATE and isinstance(given, str):
+        return date.fromisoformat(given)
+    if slot.type is SlotType.TIME and isinstance(given, str):
+        return time.fromisoformat(given)
+    if slot.type is SlotType.FLOAT and type(given) is int:
+        return float(given)
+    expected = {SlotType.INTEGER: int, SlotType.FLOAT: float, SlotType.BOOLEAN: bool}.get(slot.type, str)
+    if type(given) is not expected or (slot.choices and given not in slot.choices):
+        raise ValueError(f"the default is not a value of the slot's type, {slot.type}")
+    return given
+
+
+def _validator(parts: Parts, path: Path, slot: SlotModel) -> Validator | None:
+    compiled = [_rule(parts, (*path, index), rule, slot.type) for index, rule in enumerate(slot.validators)]
+    validators = [validator for validator in compiled if validator]
+    if len(validators) <= 1:
+        return validators[0] if validators else None
+
+    def validate(value: SlotValue, scope: ValidationScope) -> str | None:
+        return next(filter(None, (validator(value, scope) for validator in validators)), None)
+
+    return validate
+
+
+def _rule(parts: Parts, path: Path, rule: CheckModel | str, slot_type: SlotType) -> Validator | None:
+    if isinstance(rule, str):
+        return parts.attempt(path, lambda: find_callable(rule))
+    return parts.attempt((*path, "check"), lambda: parts.expressions.validator(rule.check, slot_type, rule.reason))
+
+
+def _extractor(parts: Parts, path: Path, source: str) -> Extractor | None:
+    return parts.attempt(path, lambda: find_callable(source) if names_callable(source) else _pattern(source))
+
+
+def _pattern(source: str) -> Extractor:
+    pattern = re.compile(source)
+    if "value" not in pattern.groupindex:
+        raise ValueError("the pattern has no group `(?P<value>…)`")
+
+    def extract(message: str) -> str | None:
+        found = pattern.search(message)
+        return found["value"] if found else None
+
+    return extract

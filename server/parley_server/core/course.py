@@ -1,0 +1,298 @@
+"""The course of one turn: what has come of it so far, and the moves that a conversation can make.
+
+A course lives no longer than its turn. What it needs from the world it yields as an `Effect`.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias, cast
+
+from msgspec.structs import replace
+
+from parley_server.core.assistant import Assistant
+from parley_server.core.conditions import Scope
+from parley_server.core.context import ConversationContext, Frame, Handoff, Question, StateChange
+from parley_server.core.explanation import Explanation
+from parley_server.core.flow import Assignments, Call, DialogFlow, DialogState, Transition
+from parley_server.core.reactions import Action, Handler, Reaction
+from parley_server.core.slots import GiveUp, Rejection, SlotsChange
+from parley_server.core.sub_conversations import SubConversation
+from parley_server.core.texts import Text, render
+from parley_server.core.understanding import Situation, Understanding
+from parley_server.errors import AssistantFailed
+
+MAX_STEPS = 100
+"""How many moves a turn may make before its definition counts as endless."""
+MAX_DEPTH = 16
+"""How many flows may be on the stack before they count as calling each other without end."""
+SUMMARY_TURNS = 5
+"""How many of the last turns whoever takes over a conversation is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understand:
+    """Have the message read; send back the `Understanding`."""
+
+    message: str
+    situation: Situation
+
+
+@dataclass(frozen=True, slots=True)
+class Perform:
+    """Run an author's code; send back its `Reaction`, or None."""
+
+    action: Action
+    scope: Scope
+
+
+Effect: TypeAlias = Understand | Perform
+Result: TypeAlias = Understanding | Reaction | None
+Moves: TypeAlias = Generator[Effect, Result, None]
+
+
+class Course:
+    """The course of one turn."""
+
+    def __init__(
+        self,
+        assistant: Assistant,
+        context: ConversationContext,
+        message: str,
+        now: datetime,
+        explanation: Explanation,
+    ) -> None:
+        """Takes the session before the turn, the message, and the time, aware, in the user's time zone."""
+        self.assistant = assistant
+        self.context = context
+        self.now = now
+        self.explanation = explanation
+        self.understanding = Understanding(message=message)
+        self.change = SlotsChange()
+        """What the message did to the slots."""
+        self.said: list[str] = []
+        self.moves: list[StateChange] = []
+        self.rejected: list[Rejection] = []
+        self.entered: Frame | None = None
+        """Where the conversation arrived last in this turn: what that state says has just been said."""
+        self.missed = False
+        """Whether the message was no answer to what was asked."""
+
+    # Where the conversation stands.
+
+    @property
+    def scope(self) -> Scope:
+        """What the turn knows."""
+        return Scope(context=self.context, understanding=self.understanding, now=self.now, change=self.change)
+
+    @property
+    def machine(self) -> DialogFlow:
+        """The flow on top of the stack."""
+        return self.assistant.machines[self.context.stack[-1].flow]
+
+    @property
+    def state(self) -> DialogState:
+        """The state on top of the stack."""
+        return self.machine.current_state(self.context)
+
+    @property
+    def nested(self) -> bool:
+        """Whether something waits below the flow on top."""
+        return len(self.context.stack) > 1
+
+    @property
+    def aside(self) -> bool:
+        """Whether a sub-conversation runs."""
+        return self.nested and isinstance(self.machine, SubConversation)
+
+    # What can be done.
+
+    def say(self, text: Text) -> None:
+        """Adds to the reply.
+
+        Raises:
+            AssistantFailed: A template could not be written out.
+        """
+        if not text:
+            return
+        try:
+            self.said.append(render(text, self.scope.names()))
+        except Exception as error:  # A template is an author's code, and may raise anything.
+            raise AssistantFailed("a template could not be written out", state=str(self.context.frame)) from error
+
+    def ask(self, question: Question | None) -> None:
+        """Keeps what is asked besides a slot, so that the next message can answer it."""
+        if question != self.context.question:
+            self.context = replace(self.context, question=question)
+
+    def react(self, handler: Handler) -> Moves:
+        """Carries out a reaction, or has the code run that makes one."""
+        if isinstance(handler, Reaction):
+            yield from self.carry_out(handler)
+            return
+        reaction = yield Perform(handler, self.scope)
+        if reaction is not None:
+            yield from self.carry_out(cast("Reaction", reaction))
+
+    def carry_out(self, reaction: Reaction) -> Moves:
+        """Changes slots and metadata, says, moves."""
+        self.context = self.context.clear_slot(*reaction.clear).set_slots(reaction.fill)
+        if reaction.metadata:
+            self.context = self.context.merge_metadata(reaction.metadata)
+        self.say(reaction.say)
+        if reaction.handoff:
+            self.hand_off(reaction.handoff)
+        elif reaction.start:
+            yield from self.start(reaction.start)
+        elif reaction.to:
+            yield from self.move(reaction.to)
+        elif reaction.call:
+            yield from self.call(Call(flow=reaction.call))
+
+    def follow(self, transition: Transition) -> Moves:
+        """Takes a way out of a state."""
+        self.context = self.context.clear_slot(*transition.clear)
+        self.say(transition.say)
+        yield from self.move(transition.to)
+
+    def start(self, place: str) -> Moves:
+        """Starts a flow, `flow` or `flow/state`, instead of what is running; what its forms collect is forgotten."""
+        before = str(self.context.frame or "")
+        name, _, state = place.partition("/")
+        flow = self.assistant.machines[name]
+        if before:
+            self.context = replace(self.context.clear_slot(*flow.slots), stack=(), skipped=(), unconfirmed=())
+        self.context = flow.start(self.context, at=state)
+        yield from self._arrive(before)
+        yield from self.go_on()
+
+    def move(self, to: str) -> Moves:
+        """Goes to another state of the flow on top."""
+        before = str(self.context.frame)
+        self.context = self.machine.transition(self.context, to)
+        yield from self._arrive(before)
+
+    def call(self, call: Call) -> Moves:
+        """Puts a flow on top of the stack; what is below waits until it hands back.
+
+        Raises:
+            AssistantFailed: Flows call each other without end.
+        """
+        before = str(self.context.frame)
+        if len(self.context.stack) >= MAX_DEPTH:
+            raise AssistantFailed(f"more than {MAX_DEPTH} flows call each other", state=before)
+        self._assign(call.inputs)
+        self.context = self.assistant.machines[call.flow].start(self.context)
+        yield from self._arrive(before)
+
+    def end_top(self) -> None:
+        """Takes the flow on top from the stack; what it interrupted goes on, with what it was called for."""
+        before = str(self.context.frame)
+        ended = self.machine
+        self.context = ended.end(self.context)
+        called = self.state.call
+        if called and called.flow == ended.name:
+            self._assign(called.outputs)
+        self._forget(ended)
+        self._record(before)
+
+    def go_on(self) -> Moves:
+        """Moves on until the conversation waits for the user."""
+        while not self.context.handoff:
+            state = self.state
+            if state.final and self.nested:
+                self.end_top()
+            elif state.link:
+                yield from self._link(state.link)
+            elif state.waits(self.context):
+                if state.final and self.entered == self.context.frame:
+                    self._forget(self.machine)
+                return
+            else:
+                if state.form:
+                    self.context = self.context.set_slots(state.form.defaults(self.context))
+                yield from self.move(state.next)
+
+    def give_up(self, how: GiveUp | None, reason: str) -> Moves:
+        """Does what the author said for when asking is in vain; skips and defaults are for slots alone."""
+        if how is GiveUp.HANDOFF:
+            self.hand_off(reason)
+        elif how is GiveUp.CANCEL:
+            yield from self.cancel()
+
+    def cancel(self) -> Moves:
+        """Ends what runs on top of the stack; the flow at the bottom starts anew."""
+        if self.nested:
+            self.say(self.assistant.texts.ended)
+            self.end_top()
+        else:
+            self.say(self.assistant.texts.cancelled)
+            yield from self.start(self.machine.name)
+
+    def hand_off(self, reason: str) -> None:
+        """Gives the conversation to somebody else, with a summary of it."""
+        lines = [f"{name}: {value}" for name, value in self._shown_slots().items()]
+        lines += [f"{message.role}: {message.text}" for message in self.context.recent_messages(2 * SUMMARY_TURNS)]
+        lines.append(f"user: {self.understanding.message}")
+        self.say(self.assistant.texts.handoff)
+        self.context = replace(
+            self.context, handoff=Handoff(reason=reason, summary="\n".join(lines), at=self.now), question=None
+        )
+
+    # How it is done.
+
+    def _arrive(self, before: str) -> Moves:
+        """Enters the state on top of the stack."""
+        state = self.state
+        phase = state.phase or self.context.phase
+        self.context = replace(self.context, phase=phase).clear_slot(*state.clear)
+        self._record(before)
+        self.entered = self.context.frame
+        self._assign(state.assign)
+        self._doubt(state)
+        self.say(state.say)
+        if state.run:
+            yield from self.react(state.run)
+        if state.call:
+            yield from self.call(state.call)
+
+    def _link(self, place: str) -> Moves:
+        before = str(self.context.frame)
+        name, _, state = place.partition("/")
+        self.context = self.assistant.machines[name].start(self.context.pop(), at=state)
+        yield from self._arrive(before)
+
+    def _doubt(self, state: DialogState) -> None:
+        """Has the values confirmed that a form finds already there, where the author wants that."""
+        if not state.form:
+            return
+        given = {*self.change.filled, *self.context.unconfirmed}
+        doubtful = tuple(name for name in state.form.known_before(self.context) if name not in given)
+        if doubtful:
+            self.context = replace(self.context, unconfirmed=self.context.unconfirmed + doubtful)
+
+    def _assign(self, assignments: Assignments) -> None:
+        for name, value_of in assignments.items():
+            value = value_of(self.scope)
+            self.context = self.context.clear_slot(name) if value is None else self.context.set_slot(name, value)
+
+    def _forget(self, flow: DialogFlow) -> None:
+        """Clears what does not outlive the flow that collected it."""
+        definitions = self.assistant.slots.definitions
+        self.context = self.context.clear_slot(*(name for name in flow.slots if not definitions[name].keep))
+        if self.context.skipped:
+            skipped = tuple(name for name in self.context.skipped if name not in flow.slots)
+            self.context = replace(self.context, skipped=skipped)
+
+    def _record(self, before: str) -> None:
+        change = StateChange(from_state=before, to_state=str(self.context.frame), phase=self.context.phase)
+        self.moves.append(change)
+        if len(self.moves) > MAX_STEPS:
+            raise AssistantFailed(f"more than {MAX_STEPS} moves in one turn: the states go round", state=before)
+
+    def _shown_slots(self) -> dict[str, object]:
+        definitions = self.assistant.slots.definitions
+        return {
+            name: "…" if name in definitions and definitions[name].sensitive else value
+            for name, value in self.context.slots.items()
+        }
