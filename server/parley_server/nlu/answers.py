@@ -23,6 +23,7 @@ _GOOD = (
 )
 _WORKS = "(?:works?|suits?|(?:will |ll |would )(?:do|work)|does)(?: me)?"
 _TO_ME = "(?: (?:for|with|by|to) (?:me|us)| enough| too| so far)"
+_WISH = "(?:i want to|i need to|id like to|i would like to|can i|can we|can you|could i|could we|could you|let me|lets)"
 _FOR_NOW = "(?: for (?:now|today|me|the moment)| right now)"
 _AM = "(?:im|i am|we are|were)"
 _NOT_ = "(?:dont|do not|didnt|did not|wont|will not|cant|cannot|can not|wouldnt|would not)"
@@ -92,7 +93,8 @@ _NO_HEAD = phrases(
 
 _NO_CLAUSE = phrases(
     [
-        "not|im afraid not|i am afraid not",
+        "not|im afraid not|i am afraid not|not (?:the |my )?(?!sure|bad|too|at|a|an|much|many)\\w+",
+        f"(?:{_WISH} )?(?:change|correct|fix|edit|modify) (?:it|that|this|something|everything|some \\w+|the details)",
         "wrong|incorrect|false|mistaken|inaccurate|later|neither|no good|bad idea|never|not (?:that|this|it)",
         f"{_IT}{_IS} (?:all|everything|enough)(?: (?:that )?i (?:need|needed|want|wanted|have|had))?{_FOR_NOW}*",
         f"{_AM} (?:all )?(?:set|done|good|fine|ok|okay|all right)",

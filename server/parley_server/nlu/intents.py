@@ -33,6 +33,10 @@ _MOST = 3
 """How many intents a message has at the most."""
 
 _WORD = re.compile(r"\d+|[^\W\d_]+")
+_GREETING = re.compile(
+    r"(?i:\W*(?:hi|hello|hey|good (?:morning|afternoon|evening|day))\b(?: there| all| everyone)?\W+)+"
+)
+"""What a message may begin with whatever it is for."""
 _APOSTROPHES = str.maketrans("", "", "'\u2019`")
 
 _VALUE_WORDS = word_set("""
@@ -69,7 +73,11 @@ class IntentClassifier:
 
     def match(self, message: str) -> tuple[IntentMatch, ...]:
         """Says which intents a message may have, the surest first; empty if it has none."""
-        words = _words(message)
+        greeting = _GREETING.match(message)
+        asked = self._ranked(_words(message[greeting.end() :])) if greeting else ()
+        return asked or self._ranked(_words(message))
+
+    def _ranked(self, words: tuple[str, ...]) -> tuple[IntentMatch, ...]:
         if not words:
             return ()
         scores = {name: self._score(nearness) for name, nearness in self._nearness(words).items()}

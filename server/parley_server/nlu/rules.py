@@ -58,9 +58,12 @@ class _Reading:
         self.situation = situation
         self.finder = finder
         self.classifier = classifier
-        self.intents = classifier.match(message)
         self.clauses = clauses_of(message)
         self.answer = answer_of(self.clauses, asked=situation.confirming)
+        intents = classifier.match(message)
+        # "No, thanks" is an answer that is polite, and no thanks.
+        polite = self.answer is not None and all(not c.core or answer_of([c], asked=True) for c in self.clauses)
+        self.intents = tuple(intent for intent in intents if intent.score == 1 or not polite)
 
     def understanding(self) -> Understanding:
         findings = self.finder.find(self.message, self.clauses, self.situation)

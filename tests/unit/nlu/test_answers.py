@@ -87,6 +87,8 @@ def test_a_message_that_agrees_is_a_yes(message: str) -> None:
         "Great. No, that's all",
         "No, is there another one?",
         "wrong",
+        "not Friday",
+        "I'd like to change something",
     ],
 )
 def test_a_message_that_declines_is_a_no(message: str) -> None:
@@ -114,6 +116,7 @@ def test_a_message_that_declines_is_a_no(message: str) -> None:
         "I don't care",
         "don't worry",
         "not sure",
+        "not bad",
         "thank you",
         "maybe",
         "notice the yellow nose",

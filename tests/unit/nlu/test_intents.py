@@ -20,6 +20,9 @@ CLASSIFIER = IntentClassifier(INTENTS)
         ("good evening", "greeting"),
         ("what's the price of support", "prices"),
         ("thanks!", "thanks"),
+        ("Hi, I need an appointment", "book"),
+        ("Good morning! When are you open?", "opening_hours"),
+        ("hi there!", "greeting"),
     ],
 )
 def test_a_message_near_an_intents_examples_has_the_intent(message: str, expected: str) -> None:

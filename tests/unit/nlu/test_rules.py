@@ -4,6 +4,7 @@ from datetime import date, datetime, time
 from itertools import pairwise
 from typing import TypeAlias
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.reading import BOOKED, BOOKING, INTENTS, NOW, slot
@@ -87,6 +88,14 @@ def test_any_text_is_understood_with_typed_values_at_places_that_do_not_overlap(
     assert understanding.mentioned <= situation.slots.keys()
     assert all(rejection.slot in situation.slots for rejection in understanding.rejected)
     assert RULES.read(message, situation) == understanding
+
+
+@pytest.mark.parametrize("message", ["no thanks", "No, thanks!", "yes, thank you"])
+def test_thanks_that_go_with_an_answer_are_no_intent(message: str) -> None:
+    understanding = RULES.read(message, Situation(now=NOW, intents=INTENTS, confirming=True))
+
+    assert understanding.answer is not None
+    assert understanding.intents == ()
 
 
 async def test_it_is_an_understander() -> None:
