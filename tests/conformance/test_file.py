@@ -14,7 +14,8 @@ from parley_server.testing.store_contract import StoreContract
 
 
 class FileBacking(Backing):
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
         self._clock = ManualClock()
         self._root = directory / "sessions"
         self._read = 0
@@ -46,14 +47,17 @@ class FileBacking(Backing):
     def effort(self) -> int:
         return self._read
 
-    def count_reads(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hurry(self) -> None:
+        self._monkeypatch.setattr(os, "fsync", lambda _: None)
+
+    def count_reads(self) -> None:
         pread = os.pread
 
         def counting(descriptor: int, length: int, offset: int) -> bytes:
             self._read += length
             return pread(descriptor, length, offset)
 
-        monkeypatch.setattr(os, "pread", counting)
+        self._monkeypatch.setattr(os, "pread", counting)
 
     def _flip_bit(self, key: SessionKey, what: bytes, *, turn: int) -> None:
         digest = key.digest
@@ -69,6 +73,6 @@ class FileBacking(Backing):
 class TestFileStore(StoreContract):
     @pytest.fixture
     def backing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileBacking:
-        backing = FileBacking(tmp_path)
-        backing.count_reads(monkeypatch)
+        backing = FileBacking(tmp_path, monkeypatch)
+        backing.count_reads()
         return backing

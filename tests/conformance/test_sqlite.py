@@ -21,6 +21,7 @@ class SqliteBacking(Backing):
         self._clock = ManualClock()
         self._path = directory / "sessions.db"
         self._steps = 0
+        self._connections: list[apsw.Connection] = []
 
     async def open(self) -> StateStore:
         return await SqliteStore.connect(self._path, StoreOptions(clock=self._clock))
@@ -50,7 +51,13 @@ class SqliteBacking(Backing):
     def effort(self) -> int:
         return self._steps
 
-    def count_steps(self, connection: apsw.Connection) -> None:
+    def hurry(self) -> None:
+        for connection in self._connections:
+            connection.execute("PRAGMA synchronous = OFF")
+
+    def attach(self, connection: apsw.Connection) -> None:
+        self._connections.append(connection)
+
         def count(event: dict[str, Any]) -> None:
             self._steps += event["stmt_status"]["SQLITE_STMTSTATUS_VM_STEP"]
 
@@ -66,6 +73,6 @@ class TestSqliteStore(StoreContract):
     @pytest.fixture
     async def backing(self, tmp_path: Path) -> AsyncIterator[SqliteBacking]:
         backing = SqliteBacking(tmp_path)
-        apsw.connection_hooks.append(backing.count_steps)
+        apsw.connection_hooks.append(backing.attach)
         yield backing
-        apsw.connection_hooks.remove(backing.count_steps)
+        apsw.connection_hooks.remove(backing.attach)

@@ -55,6 +55,9 @@ class Backing:
         """Undoes `vanish`."""
         self.lacks("come_back")
 
+    def hurry(self) -> None:
+        """From here on, writes need not wait for the disk: a long history is made faster. May do nothing."""
+
     def effort(self) -> int:
         """How much has been read so far, in any unit that does not depend on the speed of the machine."""
         self.lacks("effort")

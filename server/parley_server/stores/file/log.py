@@ -156,23 +156,32 @@ class SessionLog:
         return Header.unpack(self._digest, packed)
 
     def _last_whole(self, size: int) -> Frame | None:
-        """Looks for the last whole frame from the beginning: the last write was cut off, or the file is damaged."""
+        """Looks for the last whole frame from the beginning: the last write was cut off, or the file is damaged.
+
+        After a loss of power, a file may be as long as a frame that was not written to its end; zeros then follow.
+        """
         frame = None
         offset = 0
-        while size - offset >= Header.SIZE and not self._blank_from(offset, size):
-            header = self._header(offset)
-            if offset + header.frame_bytes > size or self._blank_from(offset + header.frame_bytes - FOOTER.size, size):
+        while size - offset >= Header.SIZE:
+            try:
+                header = self._header(offset)
+            except Unreadable:
+                if self._blank_from(offset + Header.SIZE, size):
+                    break
+                raise
+            end = offset + header.frame_bytes
+            footer = os.pread(self._descriptor, FOOTER.size, end - FOOTER.size)
+            expected = FOOTER.pack(header.frame_bytes, END)
+            if end > size or (footer != expected and expected.startswith(footer.rstrip(b"\0"))):
                 break
-            frame = self.frame(offset)
-            offset = frame.end
-            if os.pread(self._descriptor, FOOTER.size, offset - FOOTER.size) != FOOTER.pack(header.frame_bytes, END):
+            if footer != expected:
                 raise Unreadable(f"the end of turn {header.turn} is damaged")
+            frame = self.frame(offset)
+            offset = end
         return frame
 
     def _blank_from(self, offset: int, size: int) -> bool:
-        """Whether only zeros follow: after a loss of power a file may be longer than what was written of it."""
-        length = min(size - offset, 4096)
-        return os.pread(self._descriptor, length, offset) == bytes(length)
+        return not os.pread(self._descriptor, size - offset, offset).strip(b"\0")
 
     def _jump(self, last: Frame) -> tuple[int, int]:
         """Where the next frame is to point, besides to the last one."""

@@ -25,7 +25,7 @@ from parley_server.stores.watchers import Watchers
 
 T = TypeVar("T")
 
-_LANES = 4
+_LANES = 16
 _LOOK_EVERY = timedelta(milliseconds=100)
 
 

@@ -107,6 +107,7 @@ class RecordContract(Scene):
                 assert session.stored.version == turns
             return backing.effort() - before
 
+        backing.hurry()
         short = await cost(300)
 
         assert await cost(10_000) < 1.5 * short

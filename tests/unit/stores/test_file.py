@@ -1,0 +1,187 @@
+import errno
+import os
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from parley_server.errors import InvalidSettings, SessionCorrupt, StoreFull, StoreUnavailable
+from parley_server.stores.file import FileStore
+from parley_server.testing.contract.scene import KEY, all_turns, take_turn
+
+TURNS = 4
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "sessions"
+
+
+@pytest.fixture
+async def store(root: Path) -> AsyncIterator[FileStore]:
+    store = await FileStore.connect(root)
+    yield store
+    await store.close()
+
+
+def session_file(root: Path) -> Path:
+    digest = KEY.digest
+    return root / "sessions" / digest[:2] / digest[2:4] / digest
+
+
+async def write_turns(store: FileStore) -> None:
+    for number in range(1, TURNS + 1):
+        await take_turn(store, snapshot=b"snapshot %d" % number, data=b"data %d" % number, request_id=f"r{number}")
+
+
+async def test_everything_is_for_its_owner_alone(root: Path, store: FileStore) -> None:
+    await take_turn(store)
+
+    modes = {stat.S_IMODE(entry.stat().st_mode) for entry in [root, *(root / "sessions").rglob("*")]}
+    assert modes == {0o700, 0o600}
+
+
+async def test_another_programs_directory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "theirs").touch()
+
+    with pytest.raises(InvalidSettings, match="another program"):
+        await FileStore.connect(tmp_path)
+
+
+async def test_another_format_is_refused(root: Path, store: FileStore) -> None:
+    (root / "format").write_bytes(b"parley sessions 2\n")
+
+    with pytest.raises(InvalidSettings, match="another version of parley"):
+        await FileStore.connect(root)
+
+
+async def test_a_link_in_the_place_of_a_session_is_not_followed(tmp_path: Path, root: Path, store: FileStore) -> None:
+    await take_turn(store)
+    theirs = tmp_path / "theirs"
+    session_file(root).rename(theirs)
+    session_file(root).symlink_to(theirs)
+    before = theirs.read_bytes()
+
+    with pytest.raises(StoreUnavailable):
+        await store.read(KEY)
+    with pytest.raises(StoreUnavailable):
+        await take_turn(store)
+
+    assert theirs.read_bytes() == before
+
+
+async def test_a_write_that_was_cut_off_anywhere_is_as_if_it_had_not_been(root: Path, store: FileStore) -> None:
+    file = session_file(root)
+    await write_turns(store)
+    before = file.read_bytes()
+    await take_turn(store, data=b"cut off")
+    whole = file.read_bytes()
+
+    for end in range(len(before), len(whole)):
+        for tail in (b"", bytes(len(whole) - end)):
+            file.write_bytes(whole[:end] + tail)
+            assert len(await all_turns(store)) == TURNS
+    record = await take_turn(store, data=b"after it")
+
+    assert (await all_turns(store))[-1] == record
+    assert record.turn == TURNS + 1
+
+
+async def test_a_first_write_that_was_cut_off_leaves_no_session(root: Path, store: FileStore) -> None:
+    await take_turn(store)
+    whole = session_file(root).read_bytes()
+
+    for end in range(len(whole)):
+        session_file(root).write_bytes(whole[:end])
+        assert await store.read(KEY) is None
+
+    assert (await take_turn(store)).turn == 1
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@given(data=st.data())
+async def test_no_changed_bit_goes_unnoticed(data: st.DataObject, tmp_path: Path) -> None:
+    root = tmp_path / "sessions"
+    store = await FileStore.connect(root)
+    try:
+        if await store.read(KEY) is None:
+            await write_turns(store)
+        file = session_file(root)
+        whole = file.read_bytes()
+        turns = await all_turns(store)
+        bit = data.draw(st.integers(0, 8 * len(whole) - 1))
+        changed = bytearray(whole)
+        changed[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(changed)
+
+        try:
+            found = await all_turns(store)
+        except SessionCorrupt:
+            found = turns
+        file.write_bytes(whole)
+
+        assert found == turns
+    finally:
+        await store.close()
+
+
+async def test_a_disk_without_room_takes_nothing_and_heals(
+    root: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write_turns(store)
+    before = session_file(root).read_bytes()
+    pwrite = os.pwrite
+
+    def fill_up(descriptor: int, data: bytes, offset: int) -> int:
+        if len(data) < 100:
+            raise OSError(errno.ENOSPC, "no room")
+        return pwrite(descriptor, data[:50], offset)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", fill_up)
+        with pytest.raises(StoreFull):
+            await take_turn(store)
+
+    assert session_file(root).read_bytes() == before
+    assert (await take_turn(store)).turn == TURNS + 1
+
+
+async def test_a_write_that_the_disk_does_not_confirm_is_cut_off_and_may_have_been_applied(
+    root: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write_turns(store)
+    before = session_file(root).read_bytes()
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "the disk is dying")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(StoreUnavailable) as caught:
+            await take_turn(store)
+
+    assert caught.value.maybe_applied
+    assert session_file(root).read_bytes() == before
+    assert (await take_turn(store)).turn == TURNS + 1
+
+
+async def test_a_turn_is_flushed_and_so_is_the_name_of_a_new_session(
+    root: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[Path] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    file = session_file(root)
+
+    await take_turn(store)
+    assert flushed == [file.parent.parent.parent, file.parent.parent, file, file.parent]
+    await take_turn(store)
+    assert flushed[4:] == [file]
