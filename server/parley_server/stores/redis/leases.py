@@ -33,7 +33,9 @@ class Leases:
         self._held: dict[str, Sequence[bytes]] = {}
         self._grants: dict[str, asyncio.Event] = {}
         self._endings: set[asyncio.Task[None]] = set()
+        self._owed: set[asyncio.Task[None]] = set()
         self._listens = False
+        self._closed = False
         self._renewal = asyncio.create_task(self._renew())
 
     def nonce(self) -> str:
@@ -76,26 +78,37 @@ class Leases:
         self._held.pop(token, None)
         self._grants.pop(token, None)
 
-    def give_up(self, token: str) -> asyncio.Task[None]:
+    def give_up(self, token: str, keys: Sequence[bytes]) -> asyncio.Task[None]:
         """Begins to give up a lease, or the place in its queue. It ends without an error."""
-        ending = asyncio.create_task(self._give_up(token))
-        self._endings.add(ending)
-        ending.add_done_callback(self._endings.discard)
+        self.forget(token)
+        ending = asyncio.create_task(self._give_up(token, keys))
+        _keep(self._endings, ending)
         return ending
 
     async def close(self) -> None:
         """Gives up all leases."""
-        self._renewal.cancel()
-        endings = [self.give_up(token) for token in list(self._held)]
-        await asyncio.gather(self._renewal, *endings, *self._endings, return_exceptions=True)
+        self._closed = True
+        for token, keys in list(self._held.items()):
+            _keep(self._endings, asyncio.create_task(self._give_up(token, keys)))
+        await asyncio.gather(*self._endings)
+        for task in (self._renewal, *self._owed):
+            task.cancel()
+        await asyncio.gather(self._renewal, *self._owed, return_exceptions=True)
 
-    async def _give_up(self, token: str) -> None:
-        keys = self._held.get(token)
-        self.forget(token)
-        if keys is not None:
-            # Where that fails the lease runs out by itself.
+    async def _give_up(self, token: str, keys: Sequence[bytes]) -> None:
+        try:
+            await self._nodes.run(self._scripts.release, keys, token, self.grace_ms)
+        except (StoreError, Unreadable):
+            if not self._closed:
+                _keep(self._owed, asyncio.create_task(self._insist(token, keys)))
+
+    async def _insist(self, token: str, keys: Sequence[bytes]) -> None:
+        """Tries to give up a lease for as long as it lasts, so that its session is free soon after the store healed."""
+        for _ in range(10):
+            await asyncio.sleep(self._lease.total_seconds() / 10)
             with contextlib.suppress(StoreError, Unreadable):
                 await self._nodes.run(self._scripts.release, keys, token, self.grace_ms)
+                return
 
     async def _listen(self) -> bool:
         """Begins to listen to grants, and says whether it had begun before."""
@@ -120,3 +133,9 @@ class Leases:
     async def _renew_one(self, token: str, keys: Sequence[bytes]) -> None:
         with contextlib.suppress(StoreError, Unreadable):
             await self._nodes.run(self._scripts.renew, keys, token, self._lease // MILLISECOND)
+
+
+def _keep(tasks: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:
+    """Remembers a task that nobody may wait for until it is done: the event loop itself would forget it."""
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)

@@ -22,9 +22,9 @@ _PAUSES = (0.0, 0.05)
 """Seconds before what failed is tried again."""
 _ELSEWHERE = {"MOVED", "READONLY", "MASTERDOWN"}
 """The server is not, or no longer, the one to ask."""
-_LATER = {"CLUSTERDOWN", "LOADING", "TRYAGAIN"}
-"""The server is not ready yet."""
-_NOT_RUN = _ELSEWHERE | _LATER | {"ASK", "BUSY", "MISCONF", "NOAUTH", "NOPERM", "NOREPLICAS", "NOSCRIPT", "OOM"}
+_LATER = {"ASK", "CLUSTERDOWN", "LOADING", "TRYAGAIN"}
+"""The server is not ready, or its slot is on the way to another one."""
+_NOT_RUN = _ELSEWHERE | _LATER | {"BUSY", "MISCONF", "NOAUTH", "NOPERM", "NOREPLICAS", "NOSCRIPT", "OOM"}
 """Refusals that come before anything was changed."""
 
 
@@ -116,63 +116,33 @@ class Nodes:
         return await self._attempt(run, script, keys, words)
 
     async def _attempt(self, run: _Run, script: Script, keys: Sequence[bytes], words: Sequence[Word]) -> Any:
-        address = await self._topology.locate(keys[0])
-        try:
-            return await self._send(run, address, script, keys, words)
-        except Refusal as refusal:
-            if refusal.code != "ASK":
-                raise
-            # This key alone is on its way to another server.
-            return await self._send(run, _address_in(refusal), script, keys, words, asking=True)
-
-    async def _send(
-        self,
-        run: _Run,
-        address: Address,
-        script: Script,
-        keys: Sequence[bytes],
-        words: Sequence[Word],
-        *,
-        asking: bool = False,
-    ) -> Any:
         confirming = script.changes and self._replicas > 0
-        connection = await self._connection(address, confirming=confirming)
+        connection = await self._connection(await self._topology.locate(keys[0]), confirming=confirming)
         unsure, run.unsure, run.waits_on = run.unsure, True, connection
-        evaluate = partial(self._evaluate, connection, asking=asking, confirming=confirming)
+        ask = partial(self._ask_confirmed, connection) if confirming else connection.ask
         try:
             try:
-                return await evaluate("EVALSHA", script.digest, len(keys), *keys, *words)
+                return await ask("EVALSHA", script.digest, len(keys), *keys, *words)
             except Refusal as refusal:
                 if refusal.code != "NOSCRIPT":
                     raise
                 # The server forgot it when it was restarted, or was another one then.
-                return await evaluate("EVAL", script.text, len(keys), *keys, *words)
+                return await ask("EVAL", script.text, len(keys), *keys, *words)
         except Refusal as refusal:
             run.waits_on = None
             run.unsure = unsure or refusal.code not in _NOT_RUN
             raise
 
-    async def _evaluate(self, connection: Connection, *words: Word, asking: bool, confirming: bool) -> Any:
-        if not asking and not confirming:
-            return await connection.ask(*words)
-        questions: list[Sequence[Word]] = [words]
-        if asking:
-            questions.insert(0, ("ASKING",))
-        if confirming:
-            questions.append(("WAIT", self._replicas, int(500 * self._timeout)))
-        answers = await asyncio.gather(*(connection.ask(*question) for question in questions), return_exceptions=True)
-        answer = answers[int(asking)]
-        if isinstance(answer, BaseException):
-            raise answer
-        if confirming:
-            self._check_confirmed(answers[-1])
-        return answer
-
-    def _check_confirmed(self, replicas: Any) -> None:
-        if isinstance(replicas, OSError):
-            raise replicas
-        if not isinstance(replicas, int) or replicas < self._replicas:
+    async def _ask_confirmed(self, connection: Connection, *words: Word) -> Any:
+        """Asks, and waits until enough replicas have what that has written."""
+        wait: Sequence[Word] = ("WAIT", self._replicas, int(500 * self._timeout))
+        answer, replicas = await asyncio.gather(connection.ask(*words), connection.ask(*wait), return_exceptions=True)
+        for each in (answer, replicas):
+            if isinstance(each, BaseException):
+                raise each
+        if replicas < self._replicas:
             raise StoreUnavailable(f"fewer than {self._replicas} replicas confirmed the turn", maybe_applied=True)
+        return answer
 
     async def _connection(self, address: Address, *, confirming: bool = False) -> Connection:
         if self._closed:
@@ -209,7 +179,7 @@ def _hear(connecting: asyncio.Task[Connection]) -> None:
 
 
 def _address_in(refusal: Refusal) -> Address:
-    """The address in `MOVED SLOT HOST:PORT` or `ASK SLOT HOST:PORT`."""
+    """The address in `MOVED SLOT HOST:PORT`."""
     host, _, port = str(refusal).split()[2].rpartition(":")
     return Address(host, int(port))
 

@@ -113,7 +113,7 @@ class RedisStore:
         def notify(_: bytes) -> None:
             self._watchers.notify(key)
 
-        async with self._shared.news.following(SessionFrames(key).changes, notify), self._watchers.watch(key) as wakes:
+        async with self._watchers.watch(key) as wakes, self._shared.news.following(SessionFrames(key).changes, notify):
             yield wakes
 
     async def sweep(self) -> int:
@@ -271,7 +271,7 @@ class _Hold(AbstractAsyncContextManager[OpenSession]):
     async def _leave(self, error: BaseException | None) -> None:
         if not self._token:
             return
-        ending = self._shared.leases.give_up(self._token)
+        ending = self._shared.leases.give_up(self._token, self._frames.keys)
         self._token = ""
         ending.add_done_callback(lambda _: self._shared.turnstile.leave(self._key))
         if not isinstance(error, StoreUnavailable):
