@@ -51,6 +51,7 @@ from parley.requests import ConflictPolicy, ConversationOptions, DisconnectPolic
 from parley.retries import RetryPolicy
 from parley.session import (
     EndedSession,
+    Handoff,
     Json,
     Phase,
     RejectedSlot,
@@ -76,6 +77,7 @@ __all__ = [
     "Event",
     "ExplanationStep",
     "FieldViolation",
+    "Handoff",
     "Heartbeat",
     "InvalidRequest",
     "Json",

@@ -12,7 +12,7 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from parley.events import Event, ExplanationStep, Heartbeat, TextDelta, TurnCompleted, TurnStarted, Usage
-from parley.session import Json, Phase, RejectedSlot, Session, SlotsChanged, SlotValue, StateChanged, Turn
+from parley.session import Handoff, Json, Phase, RejectedSlot, Session, SlotsChanged, SlotValue, StateChanged, Turn
 from parley.v1 import conversation_pb2, session_pb2
 
 
@@ -69,7 +69,13 @@ def session_of(message: session_pb2.Session) -> Session:
         created_at=datetime_of(message.created_at),
         updated_at=datetime_of(message.updated_at),
         expires_at=datetime_of(message.expires_at) if message.HasField("expires_at") else None,
+        handoff=handoff_of(message.handoff) if message.HasField("handoff") else None,
     )
+
+
+def handoff_of(message: session_pb2.Handoff) -> Handoff:
+    """Returns the handoff."""
+    return Handoff(reason=message.reason, summary=message.summary, handed_off_at=datetime_of(message.handed_off_at))
 
 
 def turn_of(message: session_pb2.Turn) -> Turn:

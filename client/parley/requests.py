@@ -65,6 +65,8 @@ class TurnOptions(ConversationOptions, total=False):
     """What becomes of the turn when its caller goes away; CANCEL by default."""
     dry_run: bool
     """Run the turn on a copy, write nothing, and explain it."""
+    handed_back: bool
+    """A conversation that was handed off is the assistant's again."""
 
 
 def conversation_defaults(
@@ -108,4 +110,5 @@ def chat_request(message: str, **options: Unpack[TurnOptions]) -> conversation_p
         dry_run=options.get("dry_run", False),
         locale=options.get("locale", ""),
         time_zone=options.get("time_zone", ""),
+        handed_back=options.get("handed_back", False),
     )

@@ -38,6 +38,18 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Handoff:
+    """A conversation that somebody else has taken over."""
+
+    reason: str
+    """Why."""
+    summary: str
+    """The values that are known and what was said last, a line each."""
+    handed_off_at: datetime
+    """Since when (aware, UTC)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """A conversation as it stands."""
 
@@ -69,6 +81,8 @@ class Session:
     """When the last turn was committed (aware, UTC)."""
     expires_at: datetime | None
     """When the session is forgotten unless another turn comes (aware, UTC); None: never."""
+    handoff: Handoff | None
+    """Set while somebody else leads the conversation; the assistant is quiet until a turn says `handed_back`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

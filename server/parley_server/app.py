@@ -70,7 +70,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
             limits=limits,
             clock=clock,
         )
-        sessions = Sessions(store=store, catalogue=catalogue, limits=limits)
+        sessions = Sessions(store=store, catalogue=catalogue, limits=limits, clock=clock)
         rpc = RpcServer(ConversationServicer(chat, sessions), ready=store.ready, shares_port=settings.workers > 1)
         port = await rpc.start(settings.listen)
         closing.push_async_callback(rpc.stop, grace)

@@ -58,14 +58,14 @@ async def test_step_by_step(talk: Talk) -> None:
 
 
 async def test_the_greeting_is_said_and_every_phase_is_passed_through(talk: Talk) -> None:
-    phases = [
+    phases = {
         event.phase
         for message in ("hi", "support, tomorrow at 3pm", "I'm Ada, ada@example.org", "yes")
         async for event in talk.chat(message)
         if isinstance(event, parley.StateChanged)
-    ]
+    }
 
-    assert list(dict.fromkeys(phases)) == [phase for phase in Phase if phase is not Phase.UNSPECIFIED]
+    assert phases == set(Phase) - {Phase.UNSPECIFIED}
 
 
 async def test_everything_at_once_asks_only_for_what_is_missing(talk: Talk) -> None:

@@ -109,6 +109,7 @@ class ChatRequest(_message.Message):
     DRY_RUN_FIELD_NUMBER: _builtins.int
     LOCALE_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
+    HANDED_BACK_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session, `[A-Za-z0-9._~-]{1,128}`. A new one is created by its first turn. Empty: the server makes an unguessable
     one; the same `request_id` reaches the same session.
@@ -135,6 +136,8 @@ class ChatRequest(_message.Message):
     """The user's language, BCP 47. Empty: the session's, or the assistant's."""
     time_zone: _builtins.str
     """The user's time zone, an IANA name. Empty: the session's, or the assistant's."""
+    handed_back: _builtins.bool
+    """A conversation that was handed off is the assistant's again; see Session.handoff."""
     @_builtins.property
     def slots(self) -> _containers.MessageMap[_builtins.str, _session_pb2.SlotValue]:
         """Values that the caller already knows, by slot. They are validated as the user's are; a bad one refuses the call."""
@@ -159,10 +162,11 @@ class ChatRequest(_message.Message):
         dry_run: _builtins.bool = ...,
         locale: _builtins.str = ...,
         time_zone: _builtins.str = ...,
+        handed_back: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_turn_count", b"_expected_turn_count", "expected_turn_count", b"expected_turn_count", "metadata", b"metadata"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_turn_count", b"_expected_turn_count", "assistant", b"assistant", "conflict_policy", b"conflict_policy", "disconnect_policy", b"disconnect_policy", "dry_run", b"dry_run", "expected_turn_count", b"expected_turn_count", "locale", b"locale", "message", b"message", "metadata", b"metadata", "request_id", b"request_id", "session_id", b"session_id", "slots", b"slots", "time_zone", b"time_zone", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_turn_count", b"_expected_turn_count", "assistant", b"assistant", "conflict_policy", b"conflict_policy", "disconnect_policy", b"disconnect_policy", "dry_run", b"dry_run", "expected_turn_count", b"expected_turn_count", "handed_back", b"handed_back", "locale", b"locale", "message", b"message", "metadata", b"metadata", "request_id", b"request_id", "session_id", b"session_id", "slots", b"slots", "time_zone", b"time_zone", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_turn_count: _TypeAlias = _typing.Literal["expected_turn_count"]  # noqa: Y015
     _WhichOneofArgType__expected_turn_count: _TypeAlias = _typing.Literal["_expected_turn_count", b"_expected_turn_count"]  # noqa: Y015

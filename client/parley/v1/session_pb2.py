@@ -26,7 +26,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17parley/v1/session.proto\x12\tparley.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\x01\n\tSlotValue\x12\x16\n\x0cstring_value\x18\x01 \x01(\tH\x00\x12\x17\n\rinteger_value\x18\x02 \x01(\x03H\x00\x12\x15\n\x0b\x66loat_value\x18\x03 \x01(\x01H\x00\x12\x14\n\nbool_value\x18\x04 \x01(\x08H\x00\x12\x14\n\ndate_value\x18\x05 \x01(\tH\x00\x12\x14\n\ntime_value\x18\x06 \x01(\tH\x00\x42\x07\n\x05value\"\x8d\x04\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x11\n\tassistant\x18\x03 \x01(\t\x12\x19\n\x11\x61ssistant_version\x18\x04 \x01(\t\x12\x1f\n\x05phase\x18\x05 \x01(\x0e\x32\x10.parley.v1.Phase\x12\r\n\x05state\x18\x06 \x01(\t\x12\x12\n\nturn_count\x18\x07 \x01(\x03\x12,\n\x05slots\x18\x08 \x03(\x0b\x32\x1d.parley.v1.Session.SlotsEntry\x12\x15\n\rmissing_slots\x18\t \x03(\t\x12\x16\n\x0erequested_slot\x18\n \x01(\t\x12\x0f\n\x07\x63hoices\x18\x0b \x03(\t\x12)\n\x08metadata\x18\x0c \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x42\n\nSlotsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.parley.v1.SlotValue:\x02\x38\x01\"\xc4\x01\n\x0cSlotsChanged\x12\x33\n\x06\x66illed\x18\x01 \x03(\x0b\x32#.parley.v1.SlotsChanged.FilledEntry\x12\x0f\n\x07\x63leared\x18\x02 \x03(\t\x12)\n\x08rejected\x18\x03 \x03(\x0b\x32\x17.parley.v1.RejectedSlot\x1a\x43\n\x0b\x46illedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.parley.v1.SlotValue:\x02\x38\x01\"?\n\x0cRejectedSlot\x12\x0c\n\x04slot\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x11\n\traw_value\x18\x03 \x01(\t\"U\n\x0cStateChanged\x12\x12\n\nfrom_state\x18\x01 \x01(\t\x12\x10\n\x08to_state\x18\x02 \x01(\t\x12\x1f\n\x05phase\x18\x03 \x01(\x0e\x32\x10.parley.v1.Phase\"\x9f\x02\n\x04Turn\x12\x0c\n\x04turn\x18\x01 \x01(\x03\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x14\n\x0cuser_message\x18\x03 \x01(\t\x12\r\n\x05reply\x18\x04 \x01(\t\x12.\n\rslots_changed\x18\x05 \x01(\x0b\x32\x17.parley.v1.SlotsChanged\x12.\n\rstate_changed\x18\x06 \x03(\x0b\x32\x17.parley.v1.StateChanged\x12\x0e\n\x06intent\x18\x07 \x01(\t\x12.\n\nstarted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63ompleted_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\x07History\x12\x1e\n\x05turns\x18\x01 \x03(\x0b\x32\x0f.parley.v1.Turn*\x97\x01\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x12\n\x0ePHASE_GREETING\x10\x01\x12\x1f\n\x1bPHASE_INFORMATION_GATHERING\x10\x02\x12\x14\n\x10PHASE_PROCESSING\x10\x03\x12\x16\n\x12PHASE_CONFIRMATION\x10\x04\x12\x14\n\x10PHASE_COMPLETION\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17parley/v1/session.proto\x12\tparley.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\x01\n\tSlotValue\x12\x16\n\x0cstring_value\x18\x01 \x01(\tH\x00\x12\x17\n\rinteger_value\x18\x02 \x01(\x03H\x00\x12\x15\n\x0b\x66loat_value\x18\x03 \x01(\x01H\x00\x12\x14\n\nbool_value\x18\x04 \x01(\x08H\x00\x12\x14\n\ndate_value\x18\x05 \x01(\tH\x00\x12\x14\n\ntime_value\x18\x06 \x01(\tH\x00\x42\x07\n\x05value\"\xb2\x04\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x11\n\tassistant\x18\x03 \x01(\t\x12\x19\n\x11\x61ssistant_version\x18\x04 \x01(\t\x12\x1f\n\x05phase\x18\x05 \x01(\x0e\x32\x10.parley.v1.Phase\x12\r\n\x05state\x18\x06 \x01(\t\x12\x12\n\nturn_count\x18\x07 \x01(\x03\x12,\n\x05slots\x18\x08 \x03(\x0b\x32\x1d.parley.v1.Session.SlotsEntry\x12\x15\n\rmissing_slots\x18\t \x03(\t\x12\x16\n\x0erequested_slot\x18\n \x01(\t\x12\x0f\n\x07\x63hoices\x18\x0b \x03(\t\x12)\n\x08metadata\x18\x0c \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x07handoff\x18\x10 \x01(\x0b\x32\x12.parley.v1.Handoff\x1a\x42\n\nSlotsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.parley.v1.SlotValue:\x02\x38\x01\"]\n\x07Handoff\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07summary\x18\x02 \x01(\t\x12\x31\n\rhanded_off_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc4\x01\n\x0cSlotsChanged\x12\x33\n\x06\x66illed\x18\x01 \x03(\x0b\x32#.parley.v1.SlotsChanged.FilledEntry\x12\x0f\n\x07\x63leared\x18\x02 \x03(\t\x12)\n\x08rejected\x18\x03 \x03(\x0b\x32\x17.parley.v1.RejectedSlot\x1a\x43\n\x0b\x46illedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.parley.v1.SlotValue:\x02\x38\x01\"?\n\x0cRejectedSlot\x12\x0c\n\x04slot\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x11\n\traw_value\x18\x03 \x01(\t\"U\n\x0cStateChanged\x12\x12\n\nfrom_state\x18\x01 \x01(\t\x12\x10\n\x08to_state\x18\x02 \x01(\t\x12\x1f\n\x05phase\x18\x03 \x01(\x0e\x32\x10.parley.v1.Phase\"\x9f\x02\n\x04Turn\x12\x0c\n\x04turn\x18\x01 \x01(\x03\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x14\n\x0cuser_message\x18\x03 \x01(\t\x12\r\n\x05reply\x18\x04 \x01(\t\x12.\n\rslots_changed\x18\x05 \x01(\x0b\x32\x17.parley.v1.SlotsChanged\x12.\n\rstate_changed\x18\x06 \x03(\x0b\x32\x17.parley.v1.StateChanged\x12\x0e\n\x06intent\x18\x07 \x01(\t\x12.\n\nstarted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63ompleted_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\x07History\x12\x1e\n\x05turns\x18\x01 \x03(\x0b\x32\x0f.parley.v1.Turn*\x97\x01\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x12\n\x0ePHASE_GREETING\x10\x01\x12\x1f\n\x1bPHASE_INFORMATION_GATHERING\x10\x02\x12\x14\n\x10PHASE_PROCESSING\x10\x03\x12\x16\n\x12PHASE_CONFIRMATION\x10\x04\x12\x14\n\x10PHASE_COMPLETION\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,24 +37,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SESSION_SLOTSENTRY']._serialized_options = b'8\001'
   _globals['_SLOTSCHANGED_FILLEDENTRY']._loaded_options = None
   _globals['_SLOTSCHANGED_FILLEDENTRY']._serialized_options = b'8\001'
-  _globals['_PHASE']._serialized_start=1475
-  _globals['_PHASE']._serialized_end=1626
+  _globals['_PHASE']._serialized_start=1607
+  _globals['_PHASE']._serialized_end=1758
   _globals['_SLOTVALUE']._serialized_start=102
   _globals['_SLOTVALUE']._serialized_end=260
   _globals['_SESSION']._serialized_start=263
-  _globals['_SESSION']._serialized_end=788
-  _globals['_SESSION_SLOTSENTRY']._serialized_start=722
-  _globals['_SESSION_SLOTSENTRY']._serialized_end=788
-  _globals['_SLOTSCHANGED']._serialized_start=791
-  _globals['_SLOTSCHANGED']._serialized_end=987
-  _globals['_SLOTSCHANGED_FILLEDENTRY']._serialized_start=920
-  _globals['_SLOTSCHANGED_FILLEDENTRY']._serialized_end=987
-  _globals['_REJECTEDSLOT']._serialized_start=989
-  _globals['_REJECTEDSLOT']._serialized_end=1052
-  _globals['_STATECHANGED']._serialized_start=1054
-  _globals['_STATECHANGED']._serialized_end=1139
-  _globals['_TURN']._serialized_start=1142
-  _globals['_TURN']._serialized_end=1429
-  _globals['_HISTORY']._serialized_start=1431
-  _globals['_HISTORY']._serialized_end=1472
+  _globals['_SESSION']._serialized_end=825
+  _globals['_SESSION_SLOTSENTRY']._serialized_start=759
+  _globals['_SESSION_SLOTSENTRY']._serialized_end=825
+  _globals['_HANDOFF']._serialized_start=827
+  _globals['_HANDOFF']._serialized_end=920
+  _globals['_SLOTSCHANGED']._serialized_start=923
+  _globals['_SLOTSCHANGED']._serialized_end=1119
+  _globals['_SLOTSCHANGED_FILLEDENTRY']._serialized_start=1052
+  _globals['_SLOTSCHANGED_FILLEDENTRY']._serialized_end=1119
+  _globals['_REJECTEDSLOT']._serialized_start=1121
+  _globals['_REJECTEDSLOT']._serialized_end=1184
+  _globals['_STATECHANGED']._serialized_start=1186
+  _globals['_STATECHANGED']._serialized_end=1271
+  _globals['_TURN']._serialized_start=1274
+  _globals['_TURN']._serialized_end=1561
+  _globals['_HISTORY']._serialized_start=1563
+  _globals['_HISTORY']._serialized_end=1604
 # @@protoc_insertion_point(module_scope)

@@ -143,6 +143,7 @@ class Session(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    HANDOFF_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The name of the session."""
     user_id: _builtins.str
@@ -189,6 +190,12 @@ class Session(_message.Message):
     def expires_at(self) -> _timestamp_pb2.Timestamp:
         """When the session is forgotten unless another turn comes; not set when it never is."""
 
+    @_builtins.property
+    def handoff(self) -> Global___Handoff:
+        """Set while somebody else leads the conversation. The assistant is quiet: turns are kept and answered with nothing, until
+        one says `handed_back`.
+        """
+
     def __init__(
         self,
         *,
@@ -207,14 +214,47 @@ class Session(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        handoff: Global___Handoff | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "metadata", b"metadata", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "handoff", b"handoff", "metadata", b"metadata", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistant", b"assistant", "assistant_version", b"assistant_version", "choices", b"choices", "created_at", b"created_at", "expires_at", b"expires_at", "metadata", b"metadata", "missing_slots", b"missing_slots", "phase", b"phase", "requested_slot", b"requested_slot", "session_id", b"session_id", "slots", b"slots", "state", b"state", "turn_count", b"turn_count", "updated_at", b"updated_at", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistant", b"assistant", "assistant_version", b"assistant_version", "choices", b"choices", "created_at", b"created_at", "expires_at", b"expires_at", "handoff", b"handoff", "metadata", b"metadata", "missing_slots", b"missing_slots", "phase", b"phase", "requested_slot", b"requested_slot", "session_id", b"session_id", "slots", b"slots", "state", b"state", "turn_count", b"turn_count", "updated_at", b"updated_at", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Session: _TypeAlias = Session  # noqa: Y015
+
+@_typing.final
+class Handoff(_message.Message):
+    """A conversation that somebody else has taken over."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    HANDED_OFF_AT_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Why."""
+    summary: _builtins.str
+    """The values that are known and what was said last, a line each, for whoever takes over."""
+    @_builtins.property
+    def handed_off_at(self) -> _timestamp_pb2.Timestamp:
+        """Since when."""
+
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        summary: _builtins.str = ...,
+        handed_off_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["handed_off_at", b"handed_off_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["handed_off_at", b"handed_off_at", "reason", b"reason", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Handoff: _TypeAlias = Handoff  # noqa: Y015
 
 @_typing.final
 class SlotsChanged(_message.Message):

@@ -9,7 +9,7 @@ from google.protobuf import struct_pb2, timestamp_pb2
 
 from parley.v1 import conversation_pb2 as wire
 from parley.v1 import session_pb2 as session_wire
-from parley_server.core.context import ConversationPhase, Json, StateChange, Turn
+from parley_server.core.context import ConversationPhase, Handoff, Json, StateChange, Turn
 from parley_server.core.slots import SlotsChange, SlotValue
 from parley_server.errors import FieldViolation, InvalidRequest
 from parley_server.service.events import (
@@ -47,6 +47,7 @@ def chat_command(request: wire.ChatRequest, tenant: str) -> ChatCommand:
         dry_run=request.dry_run,
         locale=request.locale,
         time_zone=request.time_zone,
+        handed_back=request.handed_back,
     )
 
 
@@ -113,7 +114,12 @@ def _session(view: SessionView) -> session_wire.Session:
         created_at=_timestamp(context.created_at),
         updated_at=_timestamp(context.updated_at),
         expires_at=_timestamp(view.expires_at) if view.expires_at else None,
+        handoff=_handoff(context.handoff) if context.handoff else None,
     )
+
+
+def _handoff(handoff: Handoff) -> session_wire.Handoff:
+    return session_wire.Handoff(reason=handoff.reason, summary=handoff.summary, handed_off_at=_timestamp(handoff.at))
 
 
 def _history(turns: tuple[Turn, ...]) -> session_wire.History:

@@ -148,7 +148,15 @@ class Chat:
         reference = Reference(now=now, locale=context.locale or assistant.locale)
         scope = ValidationScope(slots=context.slots, now=now)
         given = check_slots(command.slots, assistant.slots, scope, reference) if command.slots else None
-        course = decide(assistant, context, message=command.message, now=now, given=given, explain=command.dry_run)
+        course = decide(
+            assistant,
+            context,
+            message=command.message,
+            now=now,
+            given=given,
+            handed_back=command.handed_back,
+            explain=command.dry_run,
+        )
         decision = await carry_through(course, self._understander)
         completed_at = self._clock()
         after = replace(decision.context, updated_at=completed_at, turn_count=context.turn_count + 1)
@@ -203,7 +211,7 @@ class Chat:
     ) -> list[ChatEvent]:
         if stored is None:
             raise SessionNotFound(key.session_id)
-        session = open_view(key, stored, self._catalogue)
+        session = open_view(key, stored, self._catalogue, self._clock())
         _check_owner(command, session.context)
         taken = load_turn(record.data, session_id=key.session_id)
         if taken.fingerprint != fingerprint(command):

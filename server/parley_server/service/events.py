@@ -31,6 +31,8 @@ class ChatCommand:
     dry_run: bool = False
     locale: str = ""
     time_zone: str = ""
+    handed_back: bool = False
+    """Whether a conversation that was handed off is the assistant's again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

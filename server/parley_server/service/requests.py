@@ -133,5 +133,6 @@ def fingerprint(command: ChatCommand) -> str:
         command.metadata,
         command.locale,
         command.time_zone,
+        command.handed_back,
     )
     return hashlib.blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=16).hexdigest()

@@ -1,6 +1,6 @@
 """The use cases `GetSession` and `EndSession`: reading a session, following it, and ending it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime, timedelta
 
 from parley_server.core.context import Turn
@@ -19,8 +19,11 @@ _ENDING_ROUNDS = 10
 class Sessions:
     """Reads and ends sessions."""
 
-    def __init__(self, *, store: StateStore, catalogue: Catalogue, limits: Limits) -> None:
-        """Takes its collaborators."""
+    def __init__(
+        self, *, store: StateStore, catalogue: Catalogue, limits: Limits, clock: Callable[[], datetime]
+    ) -> None:
+        """Takes its collaborators; `clock` gives the time, aware, UTC."""
+        self._clock = clock
         self._store = store
         self._catalogue = catalogue
         self._limits = limits
@@ -101,7 +104,7 @@ class Sessions:
                     if told or allow_missing:
                         break
                     raise SessionNotFound(key.session_id)
-                final = open_view(key, opened.stored, self._catalogue)
+                final = open_view(key, opened.stored, self._catalogue, self._clock())
                 stands = (final.context.created_at, opened.stored.version)
                 if told == stands:
                     await opened.delete()
@@ -122,7 +125,7 @@ class Sessions:
         stored = await self._store.read(key)
         if stored is None:
             raise SessionNotFound(key.session_id)
-        return open_view(key, stored, self._catalogue)
+        return open_view(key, stored, self._catalogue, self._clock())
 
     async def _history(self, key: SessionKey, after: int) -> AsyncGenerator[tuple[Turn, ...], None]:
         while records := await self._store.read_turns(key, after=after):

@@ -5,6 +5,7 @@ from datetime import datetime
 from parley_server.core.assistant import Assistant
 from parley_server.core.context import ConversationContext, Turn
 from parley_server.core.snapshot import load_context, load_turn
+from parley_server.core.timers import as_of
 from parley_server.errors import AssistantFailed
 from parley_server.ids import SessionKey
 from parley_server.service.catalogue import Catalogue
@@ -25,8 +26,8 @@ def view(context: ConversationContext, assistant: Assistant, expires_at: datetim
     )
 
 
-def open_view(key: SessionKey, stored: StoredSession, catalogue: Catalogue) -> SessionView:
-    """A stored session as callers see it.
+def open_view(key: SessionKey, stored: StoredSession, catalogue: Catalogue, now: datetime) -> SessionView:
+    """A stored session as callers see it at a time: a state that has waited too long is left already.
 
     Raises:
         SessionCorrupt: It can not be read.
@@ -36,7 +37,7 @@ def open_view(key: SessionKey, stored: StoredSession, catalogue: Catalogue) -> S
     context = load_context(stored.snapshot, session_id=key.session_id)
     assistant = catalogue.find(context.assistant)
     check_position(context, assistant)
-    return view(context, assistant, stored.expires_at)
+    return view(as_of(assistant, context, now), assistant, stored.expires_at)
 
 
 def check_position(context: ConversationContext, assistant: Assistant) -> None:

@@ -78,6 +78,8 @@ async def test_all_that_a_completion_tells_is_read(service: ScriptedService, cal
     session.created_at.FromJsonString("2026-03-08T10:00:00Z")
     session.updated_at.FromJsonString("2026-03-08T11:00:00Z")
     session.expires_at.FromJsonString("2026-03-08T12:00:00Z")
+    session.handoff.CopyFrom(session_pb2.Handoff(reason="asked for", summary="seats: 2"))
+    session.handoff.handed_off_at.FromJsonString("2026-03-08T11:00:00Z")
     step = conversation_pb2.ExplanationStep(kind="branch", name="vip", taken=False, reason="slots.vip is not set")
     message = conversation_pb2.TurnCompleted(
         reply="When?",
@@ -110,6 +112,9 @@ async def test_all_that_a_completion_tells_is_read(service: ScriptedService, cal
                 created_at=datetime(2026, 3, 8, 10, tzinfo=UTC),
                 updated_at=datetime(2026, 3, 8, 11, tzinfo=UTC),
                 expires_at=datetime(2026, 3, 8, 12, tzinfo=UTC),
+                handoff=parley.Handoff(
+                    reason="asked for", summary="seats: 2", handed_off_at=datetime(2026, 3, 8, 11, tzinfo=UTC)
+                ),
             ),
             replayed=True,
             degraded=True,
