@@ -11,11 +11,15 @@ from typing import TypeGuard
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.resolver import VersionedResolver
+from ruamel.yaml.tag import Tag
 
 from parley_server.errors import InvalidDefinition
 
 MAX_BYTES = 4 * 1024 * 1024
 """A larger file is no definition."""
+
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,9 @@ def read_source(path: Path) -> Source:
     if len(data) > MAX_BYTES:
         raise InvalidDefinition([f"{path}: larger than {MAX_BYTES} bytes"])
     try:
-        root = YAML(typ="rt").load(data)
+        reader = YAML(typ="rt")
+        reader.Resolver = _Resolver
+        root = reader.load(data)
     except MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{path.name}:{mark.line + 1}:{mark.column + 1}" if mark else path.name
@@ -67,6 +73,14 @@ def read_source(path: Path) -> Source:
     if not isinstance(root, CommentedMap):
         raise InvalidDefinition([f"{path.name}: not a mapping: a definition begins with `assistant: NAME`"])
     return Source(path.name, root)
+
+
+class _Resolver(VersionedResolver):
+    """Tells what kind of value a word is. YAML 1.2 has no dates: they are texts."""
+
+    def resolve(self, kind: object, value: object, implicit: object) -> Tag:
+        found: Tag = super().resolve(kind, value, implicit)
+        return self.DEFAULT_SCALAR_TAG if str(found) == _TIMESTAMP else found
 
 
 def _has(node: object, step: str | int) -> TypeGuard[CommentedMap | CommentedSeq]:
