@@ -51,18 +51,28 @@ class Talk:
         self.assistant = assistant
         self.context = context(assistant=assistant.name)
         self.situations: list[Situation] = []
+        self.now = NOW
 
     def say(
         self,
         understanding: Understanding | Callable[[Situation], Understanding],
         *,
         given: Mapping[str, SlotValue] | None = None,
+        handed_back: bool = False,
         explain: bool = False,
     ) -> Decision:
         """Takes a turn."""
         fixed = understanding if isinstance(understanding, Understanding) else None
         message = fixed.message if fixed else "…"
-        course = decide(self.assistant, self.context, message=message, now=NOW, given=given, explain=explain)
+        course = decide(
+            self.assistant,
+            self.context,
+            message=message,
+            now=self.now,
+            given=given,
+            handed_back=handed_back,
+            explain=explain,
+        )
         result: Understanding | Reaction | None = None
         while True:
             try:

@@ -66,6 +66,7 @@ def miss(course: Course) -> Moves:
     if definition is None or not definition.max_attempts or attempts < definition.max_attempts:
         return
     course.explanation.note("slot", definition.name, f"it is given up after {attempts} attempts", taken=True)
+    course.missed = False  # What is asked from here on is asked for the first time.
     if definition.give_up in (GiveUp.SKIP, GiveUp.DEFAULT):
         _go_on_without(course, definition)
     else:
