@@ -28,6 +28,8 @@ _PICK = re.compile(
     rf"(?P<pick>last|\d{{1,2}}(?:st|nd|rd|th)?|{'|'.join((*ORDINALS, *SMALL))})"
     r"(?:\s(?:one|option|choice))?(?:,?\splease)?\W*"
 )
+_REACH = 40
+"""How many characters before a choice are looked at."""
 _WHOLE_NUMBERS = NumberReader(whole=True)
 
 
@@ -106,7 +108,9 @@ def _phrases(text: str, words: Sequence[Word], vocabulary: Vocabulary) -> Iterat
             continue
         start, end = words[at].start, words[at + len(phrase.words) - 1].end
         at += len(phrase.words)
-        if not _NEGATED.search(text, max(0, start - 20), start) and not _ASKED.search(text, 0, start):
+        if not _NEGATED.search(text, max(0, start - _REACH), start) and not _ASKED.search(
+            text, max(0, start - _REACH), start
+        ):
             yield phrase, slice(start, end)
 
 

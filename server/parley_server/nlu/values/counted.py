@@ -46,8 +46,14 @@ _SIGNS: Mapping[str, str] = {"$": "money", "€": "money", "£": "money", "¥": 
 _BEFORE = re.compile(r"([$€£¥₹#])\s*$|\b(at|rated|age|aged)\s+$")
 _AFTER = re.compile(r"\s*([$€£¥₹%])")
 _LEAD_KINDS: Mapping[str, str] = {"at": "clock", "rated": "star", "age": "year", "aged": "year", "#": "label"}
-_ONE = re.compile(r"\b(?:an?|my|our|another)\s(?:[a-z-]+\s)??(?P<noun>[a-z]+)\b")
+_UNNUMBERED = re.compile(r"\b(?:(?P<none>no)|an?|my|our|another)\s(?:[a-z-]+\s)??(?P<noun>[a-z]+)\b")
+_COMPANY = re.compile(
+    r"\b(?P<alone>(?:just|only)\s(?:for\s)?(?:me|myself)(?!\sand\b)|by\smyself|on\smy\sown)\b"
+    r"|\b(?:me|myself|i)\sand\smy\s[a-z]+\b|\bmy\s[a-z]+\sand\s(?:me|i|myself)\b|\bboth\sof\sus\b"
+)
 _COUNTABLE = frozenset({"adult", "child", "room", "bath", "seat"})
+_REACH = 40
+"""How many characters around a numeral are looked at."""
 _LITTLE = frozenset(["little", "small", "young", "smaller"])
 _BREAK = re.compile(
     r"[,.;:!?()]|\b(?:and|or|for|from|to|on|in|at|with|with|per|by|the|that|please|i|we)\b|\d|(?<![a-z-])(?:"
@@ -86,15 +92,16 @@ def fit(message: str, start: int, end: int, definition: SlotDefinition) -> float
     return _fit_of(kind, _kinds(definition.name, definition.description))
 
 
-def implied_one(message: str, definition: SlotDefinition) -> re.Match[str] | None:
-    """Finds the words that mean one of the slot's things: "a room", "my toddler"."""
-    wanted = _kinds(definition.name, definition.description) & _COUNTABLE
-    if not wanted:
-        return None
-    for match in _ONE.finditer(message):
-        kind = _KIND_OF.get(stem(match["noun"]))
-        if kind in wanted:
-            return match
+def implied(message: str, definition: SlotDefinition) -> tuple[int, slice] | None:
+    """Finds how many of the slot's things a folded message means without a numeral: "a room", "no kids", "just me"."""
+    kinds = _kinds(definition.name, definition.description)
+    company = _COMPANY.search(message) if "person" in kinds else None
+    if company:
+        return (1 if company["alone"] else 2), slice(*company.span())
+    wanted = kinds & _COUNTABLE
+    for match in _UNNUMBERED.finditer(message) if wanted else ():
+        if _KIND_OF.get(stem(match["noun"])) in wanted:
+            return (0 if match["none"] else 1), slice(*match.span())
     return None
 
 
@@ -108,13 +115,11 @@ def _fit_of(kind: str | None, wanted: frozenset[str]) -> float:
 
 def _counted_words(message: str, end: int) -> list[str]:
     """Returns the stems of the next few words, up to where the phrase ends: "3 single [rooms]"."""
-    stop = _BREAK.search(message, end)
-    return [
-        stem(match[0]) for match in WORD.finditer(message, end, min(stop.start() if stop else len(message), end + 40))
-    ][:3]
+    stop = _BREAK.search(message, end, end + _REACH)
+    return [stem(match[0]) for match in WORD.finditer(message, end, stop.start() if stop else end + _REACH)][:3]
 
 
 def _named_before(message: str, start: int, wanted: tuple[str, ...]) -> bool:
     """Whether the words right before name the slot: "party of six", "rooms: 2"."""
-    words = [stem(match[0]) for match in WORD.finditer(message, max(0, start - 30), start)]
+    words = [stem(match[0]) for match in WORD.finditer(message, max(0, start - _REACH), start)]
     return any(word in wanted for word in words[-2:])

@@ -28,7 +28,9 @@ _SPOKEN = re.compile(
 )
 _SIGNS = {"dot": ".", "period": ".", "point": ".", "underscore": "_", "dash": "-", "hyphen": "-", "plus": "+"}
 _SIGN = re.compile(rf"\s+({'|'.join(_SIGNS)})\s+")
-_CUE = re.compile(r"(?:\b(?:e-?mail|address|mail|it's|its|is|to|me at|reach me|contact)\b[\s:]*)$")
+_REACH = 40
+"""How many characters before a spoken address are looked at."""
+_CUE = re.compile(r"(?:^\W*|\b(?:e-?mail|address|mail|it's|its|is|to|me at|reach me|contact)\b[\s:]*)$")
 _NOT_LOCAL = word_set(
     "me us him her them look meet site available is are be up in out here there back page website online it this that "
     "you call find check see shop stay room arrive was work working order buy"
@@ -75,7 +77,7 @@ def _spoken(message: str, text: str) -> Iterator[Candidate]:
     for match in _SPOKEN.finditer(text):
         local = match["local"]
         told = " dot " in match["domain"] or "@" in match[0]
-        alone = not text[: match.start()].strip() or _CUE.search(text, 0, match.start())
+        alone = _CUE.search(text, max(0, match.start() - _REACH), match.start())
         if local in _NOT_LOCAL or not (told or alone):
             continue
         domain = _SIGN.sub(lambda sign: _SIGNS[sign[1]], match["domain"])

@@ -10,7 +10,7 @@ from dataclasses import replace
 from sys import float_info
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
-from parley_server.nlu.values.counted import IMPLIED, fit, implied_one
+from parley_server.nlu.values.counted import IMPLIED, fit, implied
 from parley_server.nlu.values.numerals import SMALL, Numeral, has_numeral, numerals_in
 from parley_server.nlu.values.protocol import Reference, Refusal
 from parley_server.nlu.values.words import folded
@@ -69,9 +69,10 @@ class NumberReader:
                 score = fit(low, start, end, definition)
                 found.append(Candidate(value=value, raw=message[start:end], start=start, score=score))
         if self._whole and all(candidate.score < IMPLIED for candidate in found):
-            one = implied_one(low, definition)
-            if one:
-                found.append(Candidate(value=1, raw=message[slice(*one.span())], start=one.start(), score=IMPLIED))
+            unnumbered = implied(low, definition)
+            if unnumbered:
+                value, span = unnumbered
+                found.append(Candidate(value=value, raw=message[span], start=span.start, score=IMPLIED))
         return found
 
     def _typed(self, value: float) -> float | Refusal:
@@ -91,5 +92,7 @@ def _numerals(message: str) -> list[Numeral]:
 
 def _scaled(numeral: Numeral, message: str) -> Numeral:
     """Takes along the scale that stands in a currency's name."""
-    scale = _SCALED_BEHIND.match(message, numeral.end) or _SCALED_BEFORE.search(message, 0, numeral.start)
+    scale = _SCALED_BEHIND.match(message, numeral.end) or _SCALED_BEFORE.search(
+        message, max(0, numeral.start - 6), numeral.start
+    )
     return replace(numeral, value=numeral.value * _SCALES[scale[1]]) if scale else numeral

@@ -107,6 +107,9 @@ _GATE = re.compile(
     "|n[ao]ught|hundred|dozen|half|quarter|couple)"
 )
 _CLOSE = re.compile(r"\s*-?\s*")
+_REACH = 30
+"""How many characters before a numeral are looked at."""
+_MINUS = re.compile(r"(?<!\S)[-\u2212]$|^\W*[-\u2212]\s*$")
 _PRONOUN_BEFORE = re.compile(
     r"\b(?:this|that|the|which|each|every|any|no|another|some|an?(?: [a-z]+)?|first|second|third|last|[a-z]+er)\s+$"
 )
@@ -186,16 +189,14 @@ def _is_pronoun(low: str, start: int, end: int) -> bool:
     """Whether the "one" of "that one is good" stands there, which counts nothing."""
     if low[start:end] != "one":
         return False
-    return bool(_PRONOUN_AFTER.match(low, end) or _PRONOUN_BEFORE.search(low, 0, start))
+    return bool(_PRONOUN_AFTER.match(low, end) or _PRONOUN_BEFORE.search(low, max(0, start - _REACH), start))
 
 
 def _signed(text: str, value: Decimal, start: int, end: int) -> Numeral:
     """Takes a minus sign before the digits along, if it is one: not the dash of "10-15" nor of "rooms - 2"."""
-    before = text[:start].rstrip()
-    if before.endswith(("-", "\u2212")) and text[start].isdigit():
-        minus = len(before) - 1
-        if not before[:minus].strip() or (minus + 1 == start and text[minus - 1].isspace()):
-            value, start = -value, minus
+    minus = _MINUS.search(text, max(0, start - _REACH), start)
+    if minus and text[start].isdigit():
+        value, start = -value, minus.start()
     whole = value == value.to_integral_value()
     return Numeral(int(value) if whole else float(value), start, end)
 

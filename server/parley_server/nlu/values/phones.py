@@ -19,6 +19,11 @@ _DIGITS: Mapping[str, str] = {
 _EITHER = "|".join(_DIGITS)
 _SPAN = re.compile(r"(?<![\w/#.@-])(?:\(?\+)?\(?\d(?:[\s().\-\u2010-\u2015\u00a0]{0,3}\d){6,16}(?![\w@])(?!-\w)")
 _GATE = re.compile(rf"\d[\s().\-\u2010-\u2015\u00a0]{{0,3}}\d|(?:{_EITHER})[\s,.-]+(?:{_EITHER}|double|triple)\b")
+_DIGIT = re.compile(r"\d")
+_LENGTHS = range(10, 14)
+"""How many digits a number has that stands among others."""
+_TRIES = 4
+"""How many ways of parting digits are tried."""
 _MEANT = re.compile(r"\+?\(?\d[\d\s().-]{4,}\d")
 _SPOKEN_DIGIT = rf"(?:(?P<times>double|triple)\s)?(?P<digit>{_EITHER})\b"
 _SPOKEN_DIGITS = re.compile(_SPOKEN_DIGIT, re.IGNORECASE)
@@ -70,7 +75,7 @@ def _part(message: str, match: re.Match[str], region: str) -> Iterator[tuple[str
     gaps = [gap.span() for gap in re.finditer(r"\s+", match[0])]
     starts = [slice(match.start() + end, match.end()) for _, end in gaps]
     ends = [slice(match.start(), match.start() + start) for start, _ in reversed(gaps)]
-    for span in starts + ends:
+    for span in [span for span in starts + ends if len(_DIGIT.findall(message[span])) in _LENGTHS][:_TRIES]:
         number = _e164()(message[span], region, strict=True)
         if number:
             yield number, span

@@ -128,10 +128,11 @@ def _readings(text: str, now: datetime) -> Iterator[_Reading]:
         return
     found = [_from_now(match, now) for match in _AHEAD.finditer(text)]
     found += [_Reading(_NAMED[match[0]], *match.span(), 1.0) for match in _NAMES.finditer(text)]
+    day_part = _part_of_day(text)
     for form in _FORMS:
         for match in form.finditer(text):
             if not any(match.start() < other.end and other.start < match.end() for other in found):
-                reading = _reading(text, match)
+                reading = _reading(text, match, day_part)
                 if reading is not None:
                     found.append(reading)
     yield from sorted(found, key=lambda reading: reading.start)
@@ -144,15 +145,15 @@ def _from_now(match: re.Match[str], now: datetime) -> _Reading:
     return _Reading(moment.time().replace(second=0, microsecond=0), *match.span(), 1.0)
 
 
-def _reading(text: str, match: re.Match[str]) -> _Reading | None:
-    """Reads what a form has found; None where it is any other number."""
+def _reading(text: str, match: re.Match[str], day_part: str) -> _Reading | None:
+    """Reads what a form has found; None where it is any other number. `day_part` is what the message is about."""
     parts = match.groupdict(default="")
     before = _BEFORE.search(text, max(0, match.start() - 20), match.start())
     part = parts["part"] or (before["part"] if before else None) or ""
     sure = bool(parts["clock"] or parts["half"] or part or (parts.get("minute") and parts.get("sep") != "."))
     if not sure and before is None:
         return None
-    hour, told = _hour_of_day(parts["hour"], parts["half"], part or _part_anywhere(text))
+    hour, told = _hour_of_day(parts["hour"], parts["half"], part or day_part)
     minute, second = _worth(parts.get("minute", "")), _worth(parts.get("second", ""))
     if hour is not None and parts.get("side") in {"to", "till", "of", "before"}:
         hour, minute = (hour - 1) % 24, 60 - minute
@@ -175,7 +176,7 @@ def _hour_of_day(words: str, half: str, part: str) -> tuple[int | None, bool]:
     return (hour if 7 < hour < 12 else hour % 12 + 12), False
 
 
-def _part_anywhere(text: str) -> str:
+def _part_of_day(text: str) -> str:
     """Returns the part of the day that a message is about."""
     if _MORNING.search(text):
         return "morning"

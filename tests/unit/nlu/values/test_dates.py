@@ -46,6 +46,7 @@ READINGS = {
         "the twenty first of december nineteen forty five": "1945-12-21",
         "the third of march two thousand and nineteen": "2019-03-03",
         "first july nineteen oh two": "1902-07-01",
+        "the third of the fifth nineteen ninety": "1990-05-03",
         "october four nineteen ninety nine": "1999-10-04",
     },
     "days of the week": {

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.values import NOW, read, slot
+from support.values import NOW, read, refusal, slot
 
 from parley_server.core.slots import Candidate, Choice, SlotType
 from parley_server.nlu.values import READERS, Reference, Refusal, read_slot
@@ -57,3 +57,11 @@ def test_nothing_that_a_user_may_write_is_too_much(kind: SlotType, message: str)
         reading = read_slot(message, definition, Reference(now=NOW, locale=locale), asked=True)
 
         assert isinstance(reading, Candidate | Refusal)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SlotType if kind is not SlotType.STRING])
+def test_a_text_of_any_length_is_read_up_to_a_bound(kind: SlotType) -> None:
+    definition = slot(kind, "has_value", choices=(Choice(name="small"),))
+
+    assert read("x" * 100_000 + " yes small 5 pm 3/8/2026 a@b.com 415-555-2671", definition) is None
+    assert "at most" in refusal("x" * 100_000, definition).reason

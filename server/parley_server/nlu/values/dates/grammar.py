@@ -56,7 +56,7 @@ def _rule(pattern: str, build: _Build, *, sure: bool = True) -> _Rule:
 
 
 _UNIT = "|".join((*UNITS, *CLOCK_UNITS))
-_DURATION = rf"(?:{COUNT}|half\san?)\s?(?:{_UNIT})s?(?:(?:,|\sand)?\s(?:{COUNT})\s?(?:{_UNIT})s?)*\b'?s?'?"
+_DURATION = rf"(?:{COUNT}|half\san?)\s?(?:{_UNIT})s?(?:(?:,|\sand)?\s(?:{COUNT})\s?(?:{_UNIT})s?){{0,4}}\b'?s?'?"
 _LEAD = rf"(?:{WEEKDAY},?\s(?:on\s)?(?:the\s)?)?"
 _SHORT_YEAR = r"(?<=/)\d\d\b|(?<=[a-z]-)\d\d\b|(?<=[\da-z.,]\s)\d\d(?=\W*$)"
 _YEAR_BEHIND = rf"(?:(?:\s?[,.]?\s|\s?[-/.,]\s?|,?\sof\s|,?\sin\s)(?P<year>{YEAR}|{_SHORT_YEAR}))?"
@@ -100,6 +100,11 @@ _NUMERIC_RULES = (
         r"(?<=\b(?:on|by)\s)(?P<a>\d{1,2})[.-](?P<b>\d{1,2})(?![\d-]|\.\d|\s?[ap]\.?m\b|\s?(?:stars?|out)\b)",
         meanings.numeric_open,
         sure=False,
+    ),
+)
+_MONTH_NUMBER_RULES = (
+    _rule(
+        rf"\b(?P<day>{ORDINAL})\sof\sthe\s(?P<month>{ORDINAL})(?:\sof)?,?\s(?P<year>{YEAR})", meanings.numbered_month
     ),
 )
 _MONTH_RULES = (
@@ -157,7 +162,7 @@ _RELATIVE_RULES = (
         meanings.from_now,
     ),
     _rule(
-        rf"\b(?P<side>in|upcoming)\s(?:about\s|exactly\s)?(?P<duration>{_DURATION})"
+        rf"\b(?P<side>in|after|upcoming)\s(?:about\s|exactly\s)?(?P<duration>{_DURATION})"
         r"(?!\s(?:before|after|from|since|a\s)\b)",
         meanings.from_now,
     ),
@@ -179,6 +184,7 @@ _DAY_RULES = (
 
 _FAMILIES: Sequence[tuple[re.Pattern[str], Sequence[_Rule]]] = (
     (re.compile(r"\d[-/.]\d|\d{8}|\d\s\d+\s\d{4}"), _NUMERIC_RULES),
+    (re.compile(r"of\sthe\s\w"), _MONTH_NUMBER_RULES),
     (re.compile(rf"(?:{'|'.join(MONTHS)})\b"), _MONTH_RULES),
     (re.compile(r"day|valen|christ|xmas|easter|thanksg|new\s?year|hallo|thanks|patrick|fool"), _HOLIDAY_RULES),
     (re.compile(rf"(?:{'|'.join(WEEKDAYS)})"), _WEEKDAY_RULES),

@@ -90,6 +90,12 @@ def named(match: re.Match[str], when: When) -> date | None:
     return first_from(when.today, lambda year: day_or_none(year, month, day))
 
 
+def numbered_month(match: re.Match[str], when: When) -> date | None:
+    """Reads "the third of the fifth 1990"."""
+    year = year_of(match["year"], when.today, past=when.past)
+    return day_or_none(year, number_of(match["month"]), number_of(match["day"]))
+
+
 def _of_month(match: re.Match[str], when: When) -> date | None:
     """The year and month that "of next month", "in March 2027" mean; the first of it."""
     if match["relative"]:
