@@ -144,20 +144,17 @@ class Expressions:
 
 
 def _describe(slots: Mapping[str, SlotType]) -> descriptor_pb2.FileDescriptorProto:
+    # In the older syntax `has` tells an unset field from an empty one; and with JSON names of their own `start_at` and
+    # `startAt` can be two fields.
     file = descriptor_pb2.FileDescriptorProto(
-        name="slots.proto", package=_PACKAGE, syntax="proto3", dependency=["google/protobuf/timestamp.proto"]
+        name="slots.proto", package=_PACKAGE, syntax="proto2", dependency=["google/protobuf/timestamp.proto"]
     )
     described = file.message_type.add(name="Slots")
     for number, (name, slot_type) in enumerate(slots.items(), start=1):
         kind = _FIELD_TYPE.get(slot_type, _Field.TYPE_STRING)
-        # Without a JSON name of its own, `start_at` and `startAt` would have the same one, which is refused.
         field = described.field.add(name=name, json_name=name, number=number, type=kind, label=_Field.LABEL_OPTIONAL)
         if kind == _Field.TYPE_MESSAGE:
             field.type_name = ".google.protobuf.Timestamp"
-        # An optional field stands in a oneof of its own: that is how `has` can tell an unset slot from an empty one.
-        field.proto3_optional = True
-        field.oneof_index = number - 1
-        described.oneof_decl.add(name=f"_{name}")
     return file
 
 

@@ -1,0 +1,171 @@
+"""Defects: every kind is named with its line, column and path, and all of a file's are reported at once."""
+
+from collections.abc import Callable
+
+import pytest
+
+from parley_server.core.assistant import Assistant
+
+Defects = Callable[[str | bytes], list[str]]
+
+BARE = "assistant: test\nflows: {main: {states: {start: {say: Hi.}}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("assistant: test\n", "1:1: flows: Field required"),
+        ("assistant: 2nd\n" + BARE[16:], "1:1: assistant: String should match pattern"),
+        ("assistant: test\nflows: {}\n", "2:1: flows: Dictionary should have at least 1 item"),
+        (BARE + "nonsense: 1\n", "3:1: nonsense: Extra inputs are not permitted"),
+        (BARE + "version: 1.0\n", "3:1: version: Input should be a valid string"),
+        (BARE + "locale: English, please\n", "3:1: locale: String should match pattern"),
+        (BARE + "slots:\n", "3:1: slots: Input should be a valid dictionary"),
+        (BARE + "slots:\n  a-b: {type: string}\n", "4:3: slots.a-b.[key]: String should match pattern"),
+        (BARE + "slots:\n  1: {type: string}\n", "4:3: slots.1.[key]: Input should be a valid string"),
+        (BARE + "slots:\n  a: {}\n", "4:3: slots.a.type: Field required"),
+        (BARE + "slots:\n  a: {type: colour}\n", "4:7: slots.a.type: Input should be 'string', 'integer', 'float'"),
+        (BARE + "slots:\n  a:\n    type: choice\n    choices: [1, 2]\n", "6:5: slots.a.choices: each choice is a text"),
+        (BARE + "slots:\n  a:\n    type: date\n    validate: 5\n", "6:5: slots.a.validate"),
+        (
+            BARE + "slots:\n  a:\n    type: date\n    validate:\n      - check: 'true'\n",
+            "7:9: slots.a.validate.0.reason: Field required",
+        ),
+        (BARE + "slots:\n  a:\n    type: date\n    reprompt: [ok, 5]\n", "6:20: slots.a.reprompt.1: Input should be"),
+        (BARE + "branches:\n  - when: help\n", "4:5: branches.0.name: Field required"),
+        (
+            "assistant: test\nflows:\n  main:\n    states:\n      start:\n        phase: late\n",
+            "6:9: flows.main.states.start.phase: Input should be 'greeting'",
+        ),
+    ],
+    ids=lambda value: value.partition(": ")[2].partition(": ")[0] if value[0].isdigit() else "",
+)
+def test_what_the_schema_does_not_allow_is_named_with_its_place(defects: Defects, text: str, found: str) -> None:
+    reported = defects(text)
+
+    assert len(reported) == 1
+    assert reported[0].startswith(found)
+
+
+FLOW = """\
+assistant: test
+slots:
+  day:
+    type: date
+flows:
+  main:
+    states:
+      start:
+        collect: [day]
+        next: end
+      end:
+        say: Bye.
+sub_conversations:
+  hours: {states: {answer: {say: We are open.}}}
+intents:
+  book: {}
+branches:
+  - name: b
+    when: help
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "found"),
+    [
+        (1, "time_zone: Mars/Olympus", "2:1: time_zone: there is no time zone `Mars/Olympus`"),
+        (1, "time_zone: ../../etc/passwd", "2:1: time_zone: there is no time zone"),
+        (1, "time_zone: America", "2:1: time_zone: there is no time zone"),
+        (1, "fallback: '{{ nobody }}'", "2:1: fallback.say: the template names what there is not: nobody"),
+        (4, "    prompt: '{{ slots.size }}'", "5:5: slots.day.prompt: the template names what there is not"),
+        (4, "    prompt: '{{ slots[\"size\"] }}'", "5:5: slots.day.prompt: the template names what there is not"),
+        (4, "    prompt: '{% if %}'", "5:5: slots.day.prompt: not a template: Expected an expression"),
+        (4, "    prompt: '{{ slots.day | shout }}'", "5:5: slots.day.prompt: not a template: No filter named 'shout'"),
+        (4, "    prompt: '{% include \"x\" %}'", "5:5: slots.day.prompt: a template takes nothing from other files"),
+        (4, "    reprompt: [fine, '{{']", "5:22: slots.day.reprompt.1: not a template"),
+        (4, "    choices: [a]", "5:5: slots.day.choices: a slot of type choice has choices"),
+        (4, "    extract: '('", "5:5: slots.day.extract: missing ), unterminated subpattern"),
+        (4, "    extract: abc", "5:5: slots.day.extract: the pattern has no group `(?P<value>…)`"),
+        (4, "    extract: math:nothing", "5:5: slots.day.extract: no such callable: module 'math' has no attribute"),
+        (4, "    validate: no_such_module:f", "5:5: slots.day.validate.0: no such callable: No module named"),
+        (4, "    validate: math:pi", "5:5: slots.day.validate.0: math:pi is not callable"),
+        (4, "    validate: day is fine", "5:5: slots.day.validate.0: not a callable: write `package.module:function`"),
+        (4, "    validate: {check: valu > 1, reason: r}", "5:16: slots.day.validate.check: not an expression: undecl"),
+        (4, "    validate: {check: '1', reason: r}", "5:16: slots.day.validate.check: the expression gives INT"),
+        (4, "    max_attempts: 2\n    then: default", "6:5: slots.day.then: there is no default"),
+        (5, "  hours: {states: {a: {}}}", "15:3: sub_conversations.hours: a flow has this name too"),
+        (6, "    initial: nowhere", "7:5: flows.main.initial: there is no state `nowhere`"),
+        (8, "        clear: [size]", "9:17: flows.main.states.start.clear.0: there is no slot `size`"),
+        (
+            8,
+            "        call: nowhere",
+            "9:9: flows.main.states.start.call.flow: there is no flow or sub-conversation `nowhere`",
+        ),
+        (8, "        run: math:nothing", "9:9: flows.main.states.start.run: no such callable"),
+        (8, "        say: '{{ }'", "9:9: flows.main.states.start.say: not a template"),
+        (8, "        set: {size: '1'}", "9:15: flows.main.states.start.set.size: there is no slot `size`"),
+        (8, "        set: {day: turn}", "9:15: flows.main.states.start.set.day: the expression gives INT"),
+        (11, "        link: nowhere", "12:9: flows.main.states.end.link: there is no flow `nowhere`"),
+        (8, "        link: main", "9:9: flows.main.states.start.link: a state that goes over to another flow waits"),
+        (8, "        expires_after: 1h", "9:9: flows.main.states.start.expires_after: say after how long, and in"),
+        (11, "        next: nowhere", "12:9: flows.main.states.end.next: there is no state `nowhere`"),
+        (11, "        collect: [day, size]", "12:24: flows.main.states.end.collect.1: there is no slot `size`"),
+        (11, "        on: [{when: help, to: x}]", "12:27: flows.main.states.end.on.0.to: there is no state `x`"),
+        (11, "        on: [{when: hlp, to: end}]", "12:15: flows.main.states.end.on.0.when: not an expression"),
+        (
+            11,
+            "        on: [{when: help, to: end}]\n        next: start",
+            "13:9: flows.main.states.end.next: a state that waits",
+        ),
+        (15, "  confirm: {}", "16:3: intents.confirm: this is the name of a built-in condition"),
+        (15, "  other: {to: nowhere}", "16:11: intents.other.to: there is no state `nowhere`"),
+        (15, "  other: {start: nowhere}", "16:11: intents.other.start: there is no flow `nowhere`"),
+        (15, "  other: {start: main/nowhere}", "16:11: intents.other.start: there is no state `nowhere`"),
+        (15, "  other: {call: nowhere}", "16:11: intents.other.call: there is no flow or sub-conversation"),
+        (15, "  other: {to: end, call: hours}", "16:20: intents.other.call: it moves already, by `to`"),
+        (15, "  other: {run: 'math:cos', say: Hi}", "16:11: intents.other.run: code makes the whole reaction"),
+        (
+            17,
+            "  - {name: c, when: slots.size == 1}",
+            "18:15: branches.0.when: not an expression: undefined field 'size'",
+        ),
+        (17, "  - {name: c, when: slots.day == 1}", "18:15: branches.0.when: not an expression: found no matching"),
+        (17, "  - {name: c, when: turn + 1}", "18:15: branches.0.when: the expression gives INT"),
+    ],
+    ids=lambda value: value.strip() if isinstance(value, str) and not value[0].isdigit() else str(value)[:2],
+)
+def test_what_does_not_compile_is_named_with_its_place(defects: Defects, line: int, wrong: str, found: str) -> None:
+    lines = FLOW.splitlines()
+
+    reported = defects("\n".join([*lines[:line], wrong, *lines[line:]]))
+
+    assert len(reported) == 1
+    assert reported[0].startswith(found)
+
+
+def test_all_defects_of_the_schema_are_reported_at_once(defects: Defects) -> None:
+    text = "assistant: 1\nslots: {a: {type: colour}, b: {}}\nbranches: [{when: help}]\nflows: {}\nmore: 1\n"
+
+    assert [defect.partition(": ")[2].partition(": ")[0] for defect in defects(text)] == [
+        "assistant",
+        "slots.a.type",
+        "slots.b.type",
+        "flows",
+        "branches.0.name",
+        "more",
+    ]
+
+
+def test_all_defects_of_compilation_are_reported_at_once(defects: Defects) -> None:
+    text = FLOW.replace("collect: [day]", "collect: [day, size, hour]\n        say: '{{'").replace("help", "hlp")
+
+    assert {defect.partition(": ")[2].partition(": ")[0] for defect in defects(text)} == {
+        "flows.main.states.start.collect.1",
+        "flows.main.states.start.collect.2",
+        "flows.main.states.start.say",
+        "branches.0.when",
+    }
+
+
+def test_a_definition_without_defects_loads(load: Callable[[str], Assistant]) -> None:
+    assert load("").name == "test"
