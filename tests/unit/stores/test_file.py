@@ -77,7 +77,7 @@ async def test_a_write_that_was_cut_off_anywhere_is_as_if_it_had_not_been(root: 
     file = session_file(root)
     await write_turns(store)
     before = file.read_bytes()
-    await take_turn(store, data=b"cut off")
+    await take_turn(store, data=b"cut off" * 50)
     whole = file.read_bytes()
 
     for end in range(len(before), len(whole)):
