@@ -27,6 +27,7 @@ Value: TypeAlias = str | float | bool | None
 
 DATA = Path(os.environ.get("PARLEY_DATA", Path(__file__).parents[3] / "shared" / "data"))
 ASKED_TAGS = frozenset({"asked", "bare"})
+"""A bare message is nothing but a value: it can only be an answer."""
 ROUNDS = 5
 """How often each message is read; its time is the median."""
 

@@ -15,11 +15,10 @@ from parley_server.nlu.values.words import folded
 _REFUSAL = Refusal("Please give an e-mail address, such as ann@example.com.")
 
 _GATE = re.compile(r"@|\bat\b")
-_WRITTEN = re.compile(r"[\w.+%'!#$&*/=?^{|}~-]*@(?:[^\W_][\w-]*(?:\.[\w-]+)*)?", re.UNICODE)
+_WRITTEN = re.compile(r"[\w.+%'!#$&*/=?^{|}~-]*@(?:[^\W_][\w-]*(?:\.[\w-]+)*)?")
 _ENDING = re.compile(r".@.+\.[^\W\d_][\w-]+$")
 """No top-level domain has a single letter."""
 _OUTER = ".'!#$&*/=?^{|}~-"
-_DOT = r"(?:\s+(?:dot|period|point)\s+|\s*\.\s?(?=[a-z]))"
 _NAME = r"[a-z0-9+%_-]+(?:\.[a-z0-9+%_-]+)*"
 _JOINT = r"\s+(?:dot|period|underscore|dash|hyphen|plus)\s+"
 _SPOKEN = re.compile(
@@ -50,7 +49,7 @@ class EmailReader:
         if addresses:
             return Refusal("Please give one e-mail address alone.", words.strip())
         meant = next((word for word in words.split() if "@" in word.strip("@")), "")
-        return Refusal(f"{meant} is no e-mail address: one looks like ann@example.com.", meant) if meant else _REFUSAL
+        return Refusal(_REFUSAL.reason, meant)
 
     def find(self, message: str, _definition: SlotDefinition, _reference: Reference) -> Sequence[Candidate]:
         """Finds the well-formed addresses."""

@@ -45,7 +45,7 @@ class PhoneReader:
         if numbers:
             return Refusal("Please give one phone number alone.", words.strip())
         meant = _MEANT.search(words)
-        return Refusal(f"{meant[0]} is no phone number that can be called.", meant[0]) if meant else _REFUSAL
+        return Refusal(_REFUSAL.reason, meant[0]) if meant else _REFUSAL
 
     def find(self, message: str, _definition: SlotDefinition, reference: Reference) -> Sequence[Candidate]:
         """Finds the numbers that can be called."""

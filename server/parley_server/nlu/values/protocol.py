@@ -35,7 +35,7 @@ class Refusal:
     """Why words are no value of a type."""
 
     reason: str
-    """In words for the user, naming what would be accepted."""
+    """In words for the user, naming what would be accepted. Never what was offered: it may be sensitive."""
     raw: str = ""
     """The words that were clearly meant as a value ("February 30"); empty: nothing in the words looks like one."""
 

@@ -34,8 +34,10 @@ class DateReader:
         readings = _readings(folded(words), reference.language, when)
         impossible = next((reading for reading in readings if reading.day is None), None)
         if impossible is not None:
-            raw = words[impossible.start : impossible.end]
-            return Refusal(f"There is no such day as {raw}: please give one of the calendar.", raw)
+            return Refusal(
+                "There is no such day in the calendar: please give another date, such as March 3.",
+                words[impossible.start : impossible.end],
+            )
         days = {reading.day for reading in readings if reading.day}
         if len(days) > 1:
             return Refusal("Please give one date alone.", words.strip())
