@@ -1,4 +1,4 @@
-"""Commands: what a user says to the conversation itself, "cancel" and "help".
+"""Commands: what a user says to the conversation itself, such as "cancel", "help" or "say that again".
 
 A verb such as "cancel" or "stop" is a command where nothing but the conversation can be its object: it has none, or a
 pronoun ("forget it", "cancel everything"), or a noun that "the", "this" or "that" points at ("cancel the booking",
@@ -33,7 +33,7 @@ _LONGEST = 14
 _CANCEL_BARE = phrases(
     [
         f"{_POLITE}(?:cancel|stop|quit|abort|exit|terminate|end)(?: {_IT})?{_WITHAL}",
-        f"{_POLITE}(?:forget|drop|scrap|scratch|leave|skip|disregard|ignore)(?: about)? {_IT}{_WITHAL}",
+        f"{_POLITE}(?:forget|drop|scrap|scratch|leave|disregard|ignore)(?: about)? {_IT}{_WITHAL}",
         f"{_POLITE}(?:stop|quit|end) (?:talking|asking|chatting|the (?:chat|conversation|session|call|process))",
         "(?:no )?never ?mind(?: (?:it|that|this|then|about (?:it|that|this)))?|nvm|i give up",
         f"i (?:dont|do not) want (?:to {_GO_ON}(?: {_IT})?|{_IT} any ?more){_WITHAL}",
@@ -52,6 +52,54 @@ _HELP = phrases(
         "what are my options|(?:im|i am) (?:lost|confused|stuck)|help help",
     ]
 )
+
+_RESTART = phrases(
+    [
+        f"{_POLITE}(?:restart|start (?:over|again|afresh|anew)|begin again|reset)(?: {_IT})?{_WITHAL}",
+        f"{_POLITE}(?:start|begin|go back)(?: again)? (?:from|at|to) the (?:very )?(?:beginning|start|top)",
+    ]
+)
+_REPEAT = phrases(
+    [
+        f"{_POLITE}(?:repeat|say|ask|tell me)(?: {_IT}| the question| your question)?(?: again| once more){_WITHAL}",
+        f"{_POLITE}repeat(?: {_IT}| the question| your question| yourself)?{_WITHAL}",
+        "(?:sorry )?(?:what|pardon(?: me)?|come again|say what|excuse me|once more|again)(?: please)?",
+        "(?:sorry )?what (?:was (?:that|the question|your question)|did you (?:say|ask))(?: again)?",
+        "i (?:didnt|did not) (?:hear|catch|get) (?:that|you|what you said)",
+    ]
+)
+_SKIP = phrases(
+    [
+        f"{_POLITE}(?:skip|pass)(?: on)?(?: {_IT}| the question| this question| this one| that one)?{_WITHAL}",
+        "(?:lets )?(?:go on|move on|continue|proceed) without(?: it| that| this)?|next question(?: please)?",
+        "(?:id|i would|i)(?: rather not| prefer not to| dont want to) (?:say|tell(?: you)?|answer(?: that| this)?)",
+    ]
+)
+_SPEAKER = "(?:bot|robot|machine|computer|human(?: being)?|person|ai|real|automated)"
+_WHO = phrases(
+    [
+        "who (?:am i|are we) (?:talking|speaking|chatting|writing) (?:to|with)(?: here)?|who is (?:this|there)|whos this",
+        "(?:who|what) are you|what is your name|whats your name",
+        f"(?:are you|am i (?:talking|speaking|chatting) (?:to|with)) (?:a |an |really |real )*{_SPEAKER}",
+    ]
+)
+_PRAISE = "(?:(?:ok|okay|great|perfect|cool|good|alright|super|nice|awesome) )*"
+_MUCH = (
+    "(?: (?:a lot|so much|very much|again|a million|a bunch|for (?:your|the|all your) help|for that|for everything))*"
+)
+_THANKS = phrases(
+    [
+        f"{_PRAISE}(?:many |much )?(?:thanks|thank you|thx|ty|cheers){_MUCH}",
+    ]
+)
+_PLAIN = {
+    Command.HELP: _HELP,
+    Command.RESTART: _RESTART,
+    Command.REPEAT: _REPEAT,
+    Command.SKIP: _SKIP,
+    Command.WHO: _WHO,
+    Command.THANKS: _THANKS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +121,7 @@ def order_of(clauses: Sequence[Clause]) -> Order | None:
                 return Order(Command.CANCEL, "")
             if named := _CANCEL_NOUN.fullmatch(words):
                 return Order(Command.CANCEL, named["verb"].partition(" ")[0])
-            if _HELP.fullmatch(words):
-                return Order(Command.HELP, "")
+            plain = next((command for command, said in _PLAIN.items() if said.fullmatch(words)), None)
+            if plain:
+                return Order(plain, "")
     return None

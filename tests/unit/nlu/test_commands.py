@@ -51,6 +51,47 @@ def test_a_wish_for_help_with_the_conversation_is_help(message: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (Command.RESTART, "start over"),
+        (Command.RESTART, "Can we start again please?"),
+        (Command.RESTART, "let's begin from the beginning"),
+        (Command.REPEAT, "repeat that"),
+        (Command.REPEAT, "Could you say that again, please?"),
+        (Command.REPEAT, "Pardon?"),
+        (Command.REPEAT, "what was the question?"),
+        (Command.SKIP, "skip"),
+        (Command.SKIP, "skip this one please"),
+        (Command.SKIP, "I'd rather not say"),
+        (Command.SKIP, "next question"),
+        (Command.WHO, "who am I talking to?"),
+        (Command.WHO, "are you a robot?"),
+        (Command.WHO, "What's your name?"),
+        (Command.THANKS, "thanks"),
+        (Command.THANKS, "Great, thank you very much!"),
+    ],
+)
+def test_what_is_said_to_the_conversation_itself_is_a_command(command: Command, message: str) -> None:
+    assert read(message).command is command
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "start at nine",
+        "repeat my last order",
+        "a ski pass",
+        "pass me the menu",
+        "who won?",
+        "thanks to you I am late",
+        "again I want a table",
+    ],
+)
+def test_the_same_words_in_a_wish_are_none(message: str) -> None:
+    assert read(message).command is None
+
+
+@pytest.mark.parametrize(
     "message",
     [
         "",
