@@ -1,4 +1,5 @@
 import asyncio
+import resource
 import stat
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -8,12 +9,12 @@ from pathlib import Path
 import apsw
 import pytest
 
-from parley_server.errors import InvalidSettings, StoreFull, StoreUnavailable
+from parley_server.errors import InvalidSettings, StoreError, StoreFull, StoreUnavailable
 from parley_server.ids import SessionKey
 from parley_server.stores.options import StoreOptions
 from parley_server.stores.sqlite import SqliteStore
 from parley_server.stores.sqlite.store import has_wal_race
-from parley_server.testing.contract.scene import KEY, take_turn
+from parley_server.testing.contract.scene import KEY, all_turns, take_turn
 
 TIMEOUT = timedelta(milliseconds=200)
 
@@ -99,6 +100,24 @@ async def test_a_turn_that_has_no_room_does_not_spoil_the_others(
     )
 
     assert [type(turn).__name__ for turn in turns] == ["TurnRecord"] * 3 + ["StoreFull"] + ["TurnRecord"] * 4
+
+
+async def test_a_turn_that_the_system_did_not_write_is_committed_once_when_it_is_sent_again(
+    path: Path, store: SqliteStore, request: pytest.FixtureRequest
+) -> None:
+    await take_turn(store)
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    log = path.with_name("sessions.db-wal")
+    request.addfinalizer(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
+
+    # From here on the system writes half a page more, and then fails.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + 2048, most))
+    with pytest.raises(StoreError):
+        await take_turn(store, request_id="r")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+    assert (await take_turn(store, request_id="r")).turn == 2
+    assert [turn.request_id for turn in await all_turns(store)] == ["", "r"]
 
 
 async def test_a_database_that_another_process_keeps_locked_is_unavailable_and_nothing_is_applied(
