@@ -1,6 +1,7 @@
 """A wire between a store and its Redis server that a test can cut."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
@@ -12,24 +13,24 @@ class RedisProxy:
     def __init__(self, target: int) -> None:
         self._target = target
         self._swallows = 0
-        self._relays: set[asyncio.Task[None]] = set()
+        self._relays: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self.port = 0
         self.swallowed = 0
 
     @classmethod
     @asynccontextmanager
-    async def relaying(cls, target: int) -> AsyncIterator[Self]:
-        """Relays to a port while the context lasts."""
+    async def relaying(cls, target: int, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Self]:
+        """Relays to a port while the context lasts, from connections that use TLS if that is given."""
         proxy = cls(target)
-        server = await asyncio.start_server(proxy._accept, "127.0.0.1", 0)
+        server = await asyncio.start_server(proxy._accept, "127.0.0.1", 0, ssl=tls)
         proxy.port = server.sockets[0].getsockname()[1]
         try:
             yield proxy
         finally:
             server.close()
-            for relay in proxy._relays:
-                relay.cancel()
-            await asyncio.gather(*proxy._relays, return_exceptions=True)
+            for writer in proxy._relays.values():
+                writer.transport.abort()
+            await asyncio.gather(*proxy._relays)
 
     def swallow(self, answers: int = 1) -> None:
         """Lets the next answers not come through: the connection ends in their place."""
@@ -38,8 +39,8 @@ class RedisProxy:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._relays.add(task)
         from_server, to_server = await asyncio.open_connection("127.0.0.1", self._target)
+        self._relays[task] = to_server
         asking = asyncio.create_task(_pump(reader, to_server))
         try:
             while data := await from_server.read(65536):
@@ -54,7 +55,7 @@ class RedisProxy:
             asking.cancel()
             writer.transport.abort()
             to_server.transport.abort()
-            self._relays.discard(task)
+            del self._relays[task]
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

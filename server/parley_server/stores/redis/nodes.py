@@ -136,10 +136,13 @@ class Nodes:
     async def _ask_confirmed(self, connection: Connection, *words: Word) -> Any:
         """Asks, and waits until enough replicas have what that has written."""
         wait: Sequence[Word] = ("WAIT", self._replicas, int(500 * self._timeout))
-        answer, replicas = await asyncio.gather(connection.ask(*words), connection.ask(*wait), return_exceptions=True)
-        for each in (answer, replicas):
+        answers: Sequence[Any] = await asyncio.gather(
+            connection.ask(*words), connection.ask(*wait), return_exceptions=True
+        )
+        for each in answers:
             if isinstance(each, BaseException):
                 raise each
+        answer, replicas = answers
         if replicas < self._replicas:
             raise StoreUnavailable(f"fewer than {self._replicas} replicas confirmed the turn", maybe_applied=True)
         return answer
