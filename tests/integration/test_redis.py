@@ -391,9 +391,9 @@ class TestReplicas:
             RedisServer(tmp_path / "replica", *NO_DISK, f"replicaof 127.0.0.1 {master.port}") as replica,
         ):
             async with opened(f"{master.url}?wait=1") as store:
-                await healed(store)
+                await healed(store, request_id="first")
                 await asyncio.gather(*(take_turn(store, request_id=f"r{n}", wait=LONG) for n in range(20)))
-                assert replica.ask("HLEN", SESSION) == 3 + 21 + 2 * 20
+                assert replica.ask("HLEN", SESSION) == 3 + 21 + 2 * 21
 
                 replica.kill()
                 with pytest.raises(StoreUnavailable) as failure:

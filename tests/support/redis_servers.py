@@ -30,7 +30,7 @@ class RedisServer:
         self.port = _free_port()
         self._config = directory / "redis.conf"
         common = (f"port {self.port}", f"bind {_HOST}", f"dir {directory}", "logfile redis.log")
-        lines = (*common, *settings) if sentinel else (*common, 'save ""', *settings)
+        lines = (*common, *settings) if sentinel else (*common, 'save ""', "repl-diskless-sync-delay 0", *settings)
         self._config.write_text("\n".join((*lines, "")))
         self._arguments = ["--sentinel"] if sentinel else []
         self._process: subprocess.Popen[bytes] | None = None
