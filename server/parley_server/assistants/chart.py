@@ -3,18 +3,16 @@
 It is what checks, pictures and coverage are made of. It must not know how any of them look.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from parley_server.assistants.parts import Path
 from parley_server.core.assistant import Assistant
 from parley_server.core.context import Frame
 from parley_server.core.flow import DialogFlow, DialogState
 from parley_server.core.reactions import Handler, Reaction
-
-Place = tuple[str | int, ...]
-"""Where something stands in a definition: keys and indices from the root."""
 
 
 class WayKind(StrEnum):
@@ -43,7 +41,8 @@ class Way:
     """The condition of a transition, or how long the state waits; else empty."""
     clear: tuple[str, ...] = ()
     """Slots that lose their value on the way."""
-    place: Place
+    place: Path
+    """Where the definition names the target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +64,7 @@ class Chart:
     def __init__(self, assistant: Assistant) -> None:
         """Takes the assistant; a defective one will do."""
         self.assistant = assistant
-        self.states: Mapping[Frame, DialogState] = {
+        self.states: dict[Frame, DialogState] = {
             Frame(machine.name, state.name): state
             for machine in assistant.machines.values()
             for state in machine.states.values()
@@ -111,20 +110,26 @@ class Chart:
         """The ways out of a state, in the order of the definition."""
         return self._ways_from[frame]
 
-    def place(self, frame: Frame) -> Place:
+    def place(self, frame: Frame) -> Path:
         """Where a state is defined."""
         return (*self.machine_place(frame.flow), "states", frame.state)
 
-    def machine_place(self, machine: str) -> Place:
+    def machine_place(self, machine: str) -> Path:
         """Where a flow or sub-conversation is defined."""
         return ("flows" if machine in self.assistant.flows else "sub_conversations", machine)
 
-    def reachable(self, roots: Iterable[Frame]) -> frozenset[Frame]:
-        """The states that some way leads to from any of these, which are among them."""
+    def reachable(self, roots: Iterable[Frame], *, into_calls: bool = True) -> frozenset[Frame]:
+        """The states that some way leads to from any of these, which are among them.
+
+        Args:
+            roots: Where to begin.
+            into_calls: Whether to follow calls.
+        """
         found = set(roots)
         waiting = list(found)
         while waiting:
-            targets = {way.target for way in self.ways_from(waiting.pop())} - found
+            ways = self.ways_from(waiting.pop())
+            targets = {way.target for way in ways if into_calls or way.kind is not WayKind.CALL} - found
             found |= targets
             waiting += targets
         return frozenset(found)
@@ -148,7 +153,7 @@ class Chart:
         if state.expires_after:
             target = Frame(frame.flow, state.expired)
             waited = _in_words(state.expires_after)
-            yield Way(origin=frame, target=target, kind=WayKind.EXPIRED, label=waited, place=place)
+            yield Way(origin=frame, target=target, kind=WayKind.EXPIRED, label=waited, place=(*place, "expired"))
         yield Way(origin=frame, target=Frame(frame.flow, state.next), kind=WayKind.NEXT, place=(*place, "next"))
 
     def _handlers(self) -> Iterator[tuple[str, Handler]]:

@@ -123,6 +123,20 @@ def end_session(address: str, session_id: str, history: bool, allow_missing: boo
             print_turn(turn)
 
 
+@parley.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def check(files: tuple[Path, ...], form: str) -> None:
+    """Report every defect of definitions: what is refused, what can not be reached, left or said.
+
+    The exit status is 1 if there is an error, and 0 if there are warnings alone.
+    """
+    from parley_server.cli.check import check_files  # noqa: PLC0415
+
+    if not check_files(files, as_json=form == "json"):
+        raise click.exceptions.Exit(1)
+
+
 @contextmanager
 def _clear_errors() -> Iterator[None]:
     """Says what went wrong in a sentence; a traceback is for faults alone."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from parley_server.assistants.chart import Place
+from parley_server.assistants.parts import Path
 
 _LINE = re.compile(
     r"(?P<file>[^:]*)(?::(?P<line>\d+):(?P<column>\d+))?: (?:(?P<where>[^\s:]+): )?(?P<message>.*)", re.DOTALL
@@ -25,7 +25,7 @@ class Severity(StrEnum):
 class Flaw:
     """What is wrong with a part of a definition."""
 
-    place: Place
+    place: Path
     message: str
     severity: Severity = Severity.ERROR
 

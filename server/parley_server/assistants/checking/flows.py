@@ -1,10 +1,13 @@
 """Flows that do not lead where they should: states that nothing reaches, that nothing leaves, that go round."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from parley_server.assistants.chart import Chart, WayKind
 from parley_server.assistants.checking.findings import Flaw, Severity, listed
 from parley_server.core.context import Frame
+
+_Node = TypeVar("_Node")
 
 
 def check_flows(chart: Chart) -> Iterator[Flaw]:
@@ -32,7 +35,8 @@ def _unreachable(chart: Chart) -> Iterator[Flaw]:
 
 def _over_at_once(chart: Chart) -> Iterator[Flaw]:
     for name, machine in chart.assistant.machines.items():
-        if machine.initial_state.final and len(machine.states) > 1:
+        state = machine.initial_state
+        if state.final and not state.run and len(machine.states) > 1:
             place = chart.place(chart.initial(name))
             yield Flaw(place, f"`{name}` is over where it begins: no way leads on from here", Severity.WARNING)
 
@@ -65,16 +69,15 @@ def _ending(chart: Chart, *, through_calls: bool) -> frozenset[Frame]:
     """
     escapes = chart.reacts_by_code or chart.hands_off
     ending: set[Frame] = set()
-    while True:
+    before = -1
+    while before < len(ending):
+        before = len(ending)
         escapes = escapes or any(entrance.target in ending for entrance in chart.entrances if not entrance.calls)
-        found = {
-            frame
-            for frame in chart.states.keys() - ending
-            if _can_end(chart, frame, ending, escapes=escapes, through_calls=through_calls)
-        }
-        if not found:
-            return frozenset(ending)
-        ending |= found
+        # Ends mostly stand last, so that few rounds are needed backwards.
+        for frame in reversed(chart.states):
+            if frame not in ending and _can_end(chart, frame, ending, escapes=escapes, through_calls=through_calls):
+                ending.add(frame)
+    return frozenset(ending)
 
 
 def _can_end(chart: Chart, frame: Frame, ending: set[Frame], *, escapes: bool, through_calls: bool) -> bool:
@@ -141,7 +144,7 @@ def _asks_again(chart: Chart, states: Sequence[Frame]) -> bool:
     return any(definitions[name].required is True for name in collected & cleared)
 
 
-def _round[Node](start: Node, onward: Mapping[Node, Node]) -> Sequence[Node]:
+def _round(start: _Node, onward: Mapping[_Node, _Node]) -> Sequence[_Node]:
     """The nodes on the way from one back to itself, in order; empty if it does not lead back."""
     passed = [start]
     while (node := onward.get(passed[-1])) is not None and node not in passed:

@@ -1,0 +1,71 @@
+"""The check of a definition: everything that is found in it, at once."""
+
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+
+from pydantic import ValidationError
+
+from parley_server.assistants.chart import Chart
+from parley_server.assistants.checking.conditions import check_conditions
+from parley_server.assistants.checking.findings import Finding, Flaw, finding
+from parley_server.assistants.checking.flows import check_flows
+from parley_server.assistants.checking.names import check_names
+from parley_server.assistants.checking.readings import part
+from parley_server.assistants.checking.values import check_values
+from parley_server.assistants.compiling import Compilation
+from parley_server.assistants.parts import Path
+from parley_server.assistants.schema import AssistantModel
+from parley_server.assistants.source import Source, read_source
+from parley_server.errors import InvalidDefinition
+
+
+def check_definition(path: pathlib.Path) -> Sequence[Finding]:
+    """Everything that is wrong with a definition, in the order of the file. What can be read of it is checked."""
+    try:
+        source = read_source(path)
+    except InvalidDefinition as error:
+        return [finding(str(path), defect) for defect in error.defects]
+    found = [finding(str(path), source.defect(flaw.place, flaw.message), flaw.severity) for flaw in _flaws(source)]
+    return sorted(dict.fromkeys(found), key=lambda one: (one.line, one.column))
+
+
+def _flaws(source: Source) -> Iterator[Flaw]:
+    try:
+        model = AssistantModel.model_validate(source.root)
+    except ValidationError as error:
+        refused = [(found["loc"], found["msg"].removeprefix("Value error, ")) for found in error.errors()]
+        yield from (Flaw(place, message) for place, message in refused)
+        yield from _flaws_of_the_rest(source.root, [place for place, _ in refused])
+        return
+    compilation = Compilation(model)
+    assistant = compilation.run()
+    yield from (Flaw(place, message) for place, message in compilation.defects)
+    chart = Chart(assistant)
+    yield from check_flows(chart)
+    yield from check_values(chart, source.root)
+    yield from check_conditions(chart, source.root)
+    yield from check_names(chart, source.root)
+
+
+def _flaws_of_the_rest(root: Mapping[str, object], refused: Sequence[Path]) -> Iterator[Flaw]:
+    """What is wrong with a definition besides what the schema refuses, if what is left is a definition."""
+    rest = deepcopy(root)
+    for place in refused:
+        _remove(rest, place)
+    try:
+        compilation = Compilation(AssistantModel.model_validate(rest))
+    except ValidationError:
+        return
+    compilation.run()
+    beside = {place[:-1] for place in refused}
+    for place, message in compilation.defects:
+        # What stands beside something that was taken out may be wrong for that reason alone.
+        if not any(place[: len(other)] == other for other in beside if other):
+            yield Flaw(place, message)
+
+
+def _remove(root: object, place: Path) -> None:
+    parent = part(root, place[:-1])
+    if isinstance(parent, dict) and place[-1] in parent:
+        del parent[place[-1]]

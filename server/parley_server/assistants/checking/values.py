@@ -1,0 +1,216 @@
+"""Values that are not there: slots that are read where no path, or not every path, has filled them.
+
+What counts as filling a slot is a form that collects it, an assignment, a call's input or output, and code, which can
+fill any. A slot that nothing in the definition fills is taken to come from callers, or from what users say unasked.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+
+from parley_server.assistants.chart import Chart, Way, WayKind
+from parley_server.assistants.checking.findings import Flaw, Severity
+from parley_server.assistants.checking.readings import Reading, part, readings
+from parley_server.core.conditions import ALWAYS, CHANGE, INPUT
+from parley_server.core.context import Frame
+from parley_server.core.flow import DialogState
+from parley_server.core.slots import GiveUp
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known at a point of a conversation."""
+
+    surely: frozenset[str]
+    """Slots that every path has filled."""
+    maybe: frozenset[str]
+    """Slots that some path has filled."""
+
+    def __or__(self, other: "Known") -> "Known":
+        """What is known where two paths meet."""
+        return Known(self.surely & other.surely, self.maybe | other.maybe)
+
+    def filled(self, surely: Iterable[str], maybe: Iterable[str] = ()) -> "Known":
+        """With more slots filled."""
+        surely = frozenset(surely)
+        return Known(self.surely | surely, self.maybe | surely | frozenset(maybe))
+
+    def cleared(self, names: Iterable[str]) -> "Known":
+        """Without the values of these slots."""
+        return Known(self.surely - frozenset(names), self.maybe - frozenset(names))
+
+
+class Values:
+    """What is known at each state, followed along all paths until nothing more is found."""
+
+    def __init__(self, chart: Chart) -> None:
+        """Follows the paths of a chart."""
+        self.chart = chart
+        self._all = frozenset(chart.assistant.slots.definitions)
+        self._entering: dict[Frame, Known] = {}
+        self._nothing = Known(frozenset(), self._all if chart.reacts_by_code else self._from_aside())
+        self._enter(chart.start, self._nothing)
+        while self._spread():
+            pass
+
+    @property
+    def anywhere(self) -> Known:
+        """What is known where a conversation waits, wherever that is."""
+        known = [self.asked(frame) for frame in self._entering if self._rests(frame) and self._returned(frame)]
+        return reduce(or_, known) if known else self._nothing
+
+    def reached(self, frame: Frame) -> bool:
+        """Whether any path leads to a state."""
+        return frame in self._entering
+
+    def said(self, frame: Frame) -> Known:
+        """What is known when a state says its text."""
+        state = self.chart.states[frame]
+        return self._entering[frame].cleared(state.clear).filled(state.assign)
+
+    def asked(self, frame: Frame) -> Known:
+        """What is known when a state waits: after its code has run, and what it calls has handed back."""
+        state = self.chart.states[frame]
+        known = self.said(frame)
+        if state.run:
+            known = known.filled((), self._all)
+        if state.call:
+            known = self._handed_back(frame, known.filled(state.call.inputs)).filled(state.call.outputs)
+        return known.filled((), state.form.slots if state.form else ())
+
+    def complete(self, frame: Frame) -> Known:
+        """What is known when a state's form is complete."""
+        return self.asked(frame).filled(self._collected_surely(self.chart.states[frame]))
+
+    def _collected_surely(self, state: DialogState) -> Iterator[str]:
+        definitions = self.chart.assistant.slots.definitions
+        for name in state.form.slots if state.form else ():
+            slot = definitions[name]
+            if slot.default is not None or (slot.required is True and slot.give_up is not GiveUp.SKIP):
+                yield name
+
+    def _spread(self) -> bool:
+        """Carries what is known further; False: nothing has changed."""
+        before, anywhere = dict(self._entering), self.anywhere
+        # There and back again: ways mostly lead on or back in the order of the file, so that few rounds are needed.
+        for way in (*self.chart.ways, *reversed(self.chart.ways)):
+            if way.origin in self._entering and (way.kind is WayKind.CALL or self._returned(way.origin)):
+                self._enter(way.target, self._along(way))
+        for entrance in self.chart.entrances:
+            self._enter(entrance.target, anywhere.cleared(entrance.clear))
+        return self._entering != before
+
+    def _along(self, way: Way) -> Known:
+        if way.kind is WayKind.NEXT:
+            return self.complete(way.origin)
+        if way.kind is WayKind.CALL:
+            call = self.chart.states[way.origin].call
+            return self.said(way.origin).filled(call.inputs if call else ())
+        known = self.asked(way.origin).cleared(way.clear)
+        # A change may be that a value was taken back.
+        return Known(frozenset(), known.maybe) if way.label == CHANGE.name else known
+
+    def _enter(self, frame: Frame, known: Known) -> None:
+        entering = self._entering.get(frame)
+        self._entering[frame] = entering | known if entering else known
+
+    def _returned(self, frame: Frame) -> bool:
+        """Whether what a state calls is known to hand back, if it calls anything."""
+        return not self._called(frame) or bool(self._ends(frame))
+
+    def _called(self, frame: Frame) -> Sequence[Frame]:
+        return [way.target for way in self.chart.ways_from(frame) if way.kind is WayKind.CALL]
+
+    def _ends(self, frame: Frame) -> Sequence[Known]:
+        """What is known at each end of what a state calls."""
+        inner = self.chart.reachable(self._called(frame), into_calls=False)
+        return [self.said(f) for f in inner if self.chart.states[f].final and f in self._entering]
+
+    def _handed_back(self, frame: Frame, known: Known) -> Known:
+        """What is known after a call: what was known before and was not cleared, and what all its ends know."""
+        ends = self._ends(frame)
+        if not ends:
+            return known
+        after = reduce(or_, ends)
+        cleared = self._cleared_in(self.chart.reachable(self._called(frame)))
+        return Known((known.surely - cleared) | after.surely, known.maybe | after.maybe)
+
+    def _cleared_in(self, frames: Iterable[Frame]) -> frozenset[str]:
+        """The slots that may lose their value in some states, on their ways, or at the end of their flows."""
+        slots = self.chart.assistant.slots.definitions
+        cleared = set[str]()
+        for frame in frames:
+            form = self.chart.states[frame].form
+            cleared |= {name for name in form.slots if not slots[name].keep} if form else set()
+            cleared.update(self.chart.states[frame].clear, *(way.clear for way in self.chart.ways_from(frame)))
+        return frozenset(cleared)
+
+    def _rests(self, frame: Frame) -> bool:
+        """Whether a conversation may wait at a state."""
+        state = self.chart.states[frame]
+        return bool(state.form or state.transitions) or (state.final and frame.flow in self.chart.assistant.flows)
+
+    def _from_aside(self) -> frozenset[str]:
+        """The slots that may have a value anywhere: no path leads to them, or one that may be taken at any time."""
+        called = [entrance.target for entrance in self.chart.entrances if entrance.calls]
+        aside = self.chart.reachable(called)
+        anywhere, elsewhere = set[str](), set[str]()
+        for frame, state in self.chart.states.items():
+            filled = anywhere if frame in aside else elsewhere
+            filled |= {*state.assign, *(state.form.slots if state.form else ())}
+            filled |= {*state.call.inputs, *state.call.outputs} if state.call else set()
+        return frozenset(anywhere | (self._all - elsewhere))
+
+
+def check_values(chart: Chart, root: Mapping[str, object]) -> Iterator[Flaw]:
+    """Compares what each text and expression reads with what is known where it is used.
+
+    Args:
+        chart: The chart of the definition.
+        root: The definition as it was read from its file.
+    """
+    values = Values(chart)
+    for frame in chart.states:
+        if values.reached(frame):
+            yield from _state_flaws(values, frame, root)
+    for section in ("intents", "branches", "fallback", "texts"):
+        for reading in readings(root.get(section), (section,)):
+            yield from _flaws(reading, values.anywhere)
+
+
+def _state_flaws(values: Values, frame: Frame, root: Mapping[str, object]) -> Iterator[Flaw]:
+    place = values.chart.place(frame)
+    for reading in readings(part(root, place), place):
+        entered = reading.place[len(place)] != "on" and "outputs" not in reading.place
+        yield from _flaws(reading, values.said(frame) if entered else values.asked(frame))
+        if reading.place == (*place, "say") and _repeats_after_change(values.chart, frame):
+            for name in sorted(reading.slots & values.said(frame).surely):
+                text = f"`slots.{name}` has no value here when the user takes it back, and no way leads out on `change`"
+                yield Flaw(reading.place, text, Severity.WARNING)
+    known = values.asked(frame)
+    form = values.chart.states[frame].form
+    for name in form.slots if form else ():
+        slot = ("slots", name)
+        for reading in readings(part(root, slot), slot):
+            if reading.place[2] != "validate":
+                yield from _flaws(reading, known, f" when `{frame}` asks for it")
+        if name in values.complete(frame).surely:
+            # A form asks in order, so that the next slot's question may name this one.
+            known = known.filled([name])
+
+
+def _repeats_after_change(chart: Chart, frame: Frame) -> bool:
+    """Whether a state says its text again, as its question, when a user has taken back a value that it names."""
+    state = chart.states[frame]
+    leaving = {transition.when for transition in state.transitions}
+    asks = bool(leaving) and not state.form and frame.flow in chart.assistant.flows
+    return asks and leaving.isdisjoint({CHANGE, INPUT, ALWAYS})
+
+
+def _flaws(reading: Reading, known: Known, when: str = "") -> Iterator[Flaw]:
+    for name in sorted(reading.slots - known.maybe):
+        yield Flaw(reading.place, f"no path has filled `slots.{name}` here{when}")
+    if not reading.expression:
+        for name in sorted((reading.slots & known.maybe) - known.surely):
+            yield Flaw(reading.place, f"`slots.{name}` may have no value here{when}", Severity.WARNING)

@@ -1,0 +1,86 @@
+"""Slips of the pen in the examples: each of a kind, at every place where it can be made, is found by the check."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from ruamel.yaml import YAML
+from support.examples import EXAMPLES
+
+from parley_server.assistants.checking.check import check_definition
+from parley_server.assistants.checking.findings import Severity
+
+Mutants: TypeAlias = Iterator[tuple[str, Any]]
+"""What was changed, and the definition with the change."""
+TARGETS = ("to", "next", "call", "link", "start", "expired")
+"""The keys that lead a conversation somewhere."""
+
+
+def read(example: Path) -> Any:
+    return YAML().load(example)
+
+
+def machines(definition: Any) -> dict[str, Any]:
+    return {**definition["flows"], **definition.get("sub_conversations", {})}
+
+
+def targets(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Every place that names where a conversation goes, and the name."""
+    for step, inner in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if step in TARGETS and isinstance(inner, str):
+            yield (*path, step), inner
+        yield from targets(inner, (*path, step))
+
+
+def states_renamed(example: Path) -> Mutants:
+    # On the name of a state that nothing goes to, nothing depends.
+    named = {target.rpartition("/")[2] for _, target in targets(read(example))}
+    for name, machine in machines(read(example)).items():
+        for state in named & machine["states"].keys():
+            mutant = read(example)
+            states = machines(mutant)[name]["states"]
+            states.insert(list(states).index(state), f"{state}2", states.pop(state))
+            yield f"{name}/{state}", mutant
+
+
+def slots_removed(example: Path) -> Mutants:
+    for slot in read(example)["slots"]:
+        mutant = read(example)
+        del mutant["slots"][slot]
+        yield slot, mutant
+
+
+def targets_dropped(example: Path) -> Mutants:
+    for path, target in targets(read(example)):
+        mutant = node = read(example)
+        for step in path[:-1]:
+            node = node[step]
+        del node[path[-1]]
+        yield f"{'.'.join(map(str, path))} → {target}", mutant
+
+
+def messages(definition: Path) -> set[tuple[str, str]]:
+    return {(found.where, found.message) for found in check_definition(definition)}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_has_no_errors(example: Path) -> None:
+    assert [found for found in check_definition(example) if found.severity is Severity.ERROR] == []
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("mutants_of", [states_renamed, slots_removed, targets_dropped])
+def test_no_slip_of_the_pen_goes_unfound(tmp_path: Path, example: Path, mutants_of: Callable[[Path], Mutants]) -> None:
+    mutants = dict(mutants_of(example))
+    mutant = tmp_path / example.name
+    known = messages(example)
+
+    unfound = []
+    for change, definition in mutants.items():
+        YAML().dump(definition, mutant)
+        if messages(mutant) <= known:
+            unfound.append(change)
+
+    assert mutants
+    assert unfound == []
