@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from multiprocessing import parent_process
 
-from parley_server.assistants.loading import load_assistant
 from parley_server.errors import StoreError
+from parley_server.library import Library
 from parley_server.nlu.rules import RulesUnderstander
 from parley_server.rpc.server import RpcServer
 from parley_server.rpc.servicer import ConversationServicer
-from parley_server.service.catalogue import Catalogue
 from parley_server.service.chat import Chat
 from parley_server.service.events import Limits
 from parley_server.service.running import RunningTurns
@@ -27,6 +26,7 @@ from parley_server.stores.registry import open_store, redacted
 logger = logging.getLogger(__name__)
 
 _SWEEP_INTERVAL = timedelta(minutes=1)
+_REFRESH_INTERVAL = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,7 @@ class Running:
     store: StateStore
     rpc: RpcServer
     turns: RunningTurns
+    library: Library
 
 
 @asynccontextmanager
@@ -49,7 +50,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         StoreUnavailable: The store does not answer.
     """
     settings.validate()
-    catalogue = Catalogue([load_assistant(path) for path in settings.definitions])
+    library = Library(settings.definitions)
+    catalogue = library.catalogue
     limits = Limits(
         turn_budget=timedelta(seconds=settings.turn_budget),
         waiting_turns=settings.waiting_turns,
@@ -74,12 +76,12 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         rpc = RpcServer(ConversationServicer(chat, sessions), ready=store.ready, shares_port=settings.workers > 1)
         port = await rpc.start(settings.listen)
         closing.push_async_callback(rpc.stop, grace)
-        sweeping = asyncio.create_task(_sweep(store))
-        closing.callback(sweeping.cancel)
+        for chore in (_sweep(store), _refresh(library)):
+            closing.callback(asyncio.create_task(chore).cancel)
         host = settings.listen.rpartition(":")[0]
         names = ", ".join(catalogue.names)
         logger.info("serving %s at %s:%d, sessions in %s", names, host, port, redacted(settings.store))
-        yield Running(port=port, store=store, rpc=rpc, turns=turns)
+        yield Running(port=port, store=store, rpc=rpc, turns=turns, library=library)
 
 
 async def serve(settings: Settings) -> None:
@@ -99,6 +101,7 @@ async def serve(settings: Settings) -> None:
         # A worker whose parent was killed has nobody to stop it.
         loop.add_reader(parent.sentinel, _end_with_parent, stop)
     async with running(settings) as server:
+        loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, server.library.refresh)
         await stopping.wait()
         logger.info("stopping: %d turns are running", len(server.turns))
         await server.rpc.leave()
@@ -111,6 +114,12 @@ def _end_with_parent(stop: Callable[[], None]) -> None:
     if parent:
         loop.remove_reader(parent.sentinel)
     stop()
+
+
+async def _refresh(library: Library) -> None:
+    while True:
+        await asyncio.sleep(_REFRESH_INTERVAL.total_seconds())
+        await asyncio.to_thread(library.refresh)
 
 
 async def _sweep(store: StateStore) -> None:

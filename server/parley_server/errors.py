@@ -19,6 +19,7 @@
     │   ├── StoreFull              the store has no room left
     │   └── SessionCorrupt         what is stored of a session can not be read
     ├── AssistantFailed            a definition failed while it ran
+    ├── VersionNotLoaded           the version that a session began with is not loaded, and it can not move to another
     ├── InvalidDefinition          a definition has defects; it was not loaded
     └── InvalidSettings            the server can not start as it is configured
 
@@ -197,6 +198,19 @@ class AssistantFailed(ParleyError):
 
     def __init__(self, message: str, *, state: str) -> None:
         super().__init__(message, state=state)
+
+
+class VersionNotLoaded(ParleyError):
+    """The version of its assistant that a session began with is not loaded, and it can not move to the newest one."""
+
+    def __init__(self, session_id: str, assistant: str, version: str, reason: str) -> None:
+        super().__init__(
+            f"the session began with version {version} of `{assistant}`, which is not loaded: load it, or declare how "
+            f"sessions move to the newest one; {reason}",
+            session_id=session_id,
+            assistant=assistant,
+            version=version,
+        )
 
 
 class InvalidDefinition(ParleyError):

@@ -125,6 +125,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
         {"reason": "CALLER_STALLED", "domain": "parley.v1", "metadata": {"applied": "unknown"}}
     """
+    ERROR_REASON_VERSION_NOT_LOADED: _ErrorReason.ValueType  # 19
+    """The version of its assistant that the session began with is not loaded, and the newest one declares no rule by which
+    the session could move to it. FAILED_PRECONDITION.
+
+        {"reason": "VERSION_NOT_LOADED", "domain": "parley.v1",
+         "metadata": {"applied": "no", "session_id": "s-1", "assistant": "booking", "version": "42f30221a416"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of the `google.rpc.ErrorInfo` (domain `parley.v1`) that travels with every status that parley itself
@@ -235,5 +242,12 @@ ERROR_REASON_CALLER_STALLED: ErrorReason.ValueType  # 18
 """The caller did not read what it was sent for as long as half a minute. RESOURCE_EXHAUSTED.
 
     {"reason": "CALLER_STALLED", "domain": "parley.v1", "metadata": {"applied": "unknown"}}
+"""
+ERROR_REASON_VERSION_NOT_LOADED: ErrorReason.ValueType  # 19
+"""The version of its assistant that the session began with is not loaded, and the newest one declares no rule by which
+the session could move to it. FAILED_PRECONDITION.
+
+    {"reason": "VERSION_NOT_LOADED", "domain": "parley.v1",
+     "metadata": {"applied": "no", "session_id": "s-1", "assistant": "booking", "version": "42f30221a416"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

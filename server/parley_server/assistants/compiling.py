@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -12,13 +13,14 @@ from parley_server.assistants.schema import (
     CallModel,
     FallbackModel,
     FlowModel,
+    MigrateModel,
     ReactionModel,
     StateModel,
     TextsModel,
     TransitionModel,
 )
-from parley_server.assistants.slot_compiling import compile_slot
-from parley_server.core.assistant import Assistant, Fallback, Texts
+from parley_server.assistants.slot_compiling import compile_slot, literal
+from parley_server.core.assistant import Assistant, Fallback, Migration, Texts
 from parley_server.core.branching import BranchingConversation, ConversationBranch
 from parley_server.core.conditions import BUILT_IN
 from parley_server.core.filling import FormFiller, SlotFiller
@@ -66,6 +68,7 @@ class Compilation:
             sub_conversations=self._sub_conversations(),
             fallback=self._fallback(model.fallback),
             texts=self._texts(model.texts),
+            migration=self._migration(model.migrate),
             recent_turns=_RECENT_TURNS if self._parts.has_code or self._may_hand_off() else 0,
         )
 
@@ -169,6 +172,26 @@ class Compilation:
             handoff=reaction.handoff,
         )
         return compiled if compiled != Reaction() else None
+
+    def _migration(self, rule: MigrateModel | None) -> Migration | None:
+        if rule is None:
+            return None
+        parts, slots = self._parts, self.model.slots
+        for old, name in rule.slots.items():
+            parts.known(("migrate", "slots", old), name, slots, "slot")
+        for old, place in rule.states.items():
+            parts.place(("migrate", "states", old), place)
+        defaults = {
+            name: parts.attempt(("migrate", "defaults", name), partial(literal, value, slots[name]))
+            for name, value in rule.defaults.items()
+            if parts.known(("migrate", "defaults", name), name, slots, "slot")
+        }
+        return Migration(
+            versions=frozenset(rule.versions),
+            slots=rule.slots,
+            states=rule.states,
+            defaults={name: value for name, value in defaults.items() if value is not None},
+        )
 
     # What it says of itself.
 

@@ -242,6 +242,19 @@ class TextsModel(_Model):
     handoff: str = ""
 
 
+class MigrateModel(_Model):
+    """How sessions of older versions go on under this one. With no key at all: as they are, if they fit."""
+
+    versions: list[str] = []
+    """The versions that it is for, as `assistant_version` names them; none: any."""
+    slots: dict[str, Name] = {}
+    """New names of slots, by their old ones."""
+    states: dict[str, str] = {}
+    """New places, `flow/state`, by the old ones."""
+    defaults: dict[Name, bool | int | float | str] = {}
+    """Values of slots that the older version did not have; a date or time in ISO 8601."""
+
+
 class AssistantModel(_Model):
     """A whole definition."""
 
@@ -262,3 +275,5 @@ class AssistantModel(_Model):
     """What is said when nothing else answers a message, a template; or what happens then."""
     texts: TextsModel = TextsModel()
     """What the assistant says of itself."""
+    migrate: MigrateModel | None = None
+    """How sessions of older versions go on under this one; without it they do not."""

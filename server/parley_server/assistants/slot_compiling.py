@@ -35,7 +35,7 @@ def compile_slot(parts: Parts, name: str, slot: SlotModel) -> SlotDefinition:
         max_attempts=slot.max_attempts,
         give_up=_give_up(parts, (*path, "then"), slot),
         required=_required(parts, (*path, "required"), slot.required),
-        default=parts.attempt((*path, "default"), lambda: _literal(slot)),
+        default=parts.attempt((*path, "default"), lambda: literal(slot.default, slot)),
         confirm=_confirm(parts, path, slot),
         ask_first=slot.ask_first,
         depends_on=parts.slots((*path, "depends_on"), slot.depends_on),
@@ -66,9 +66,12 @@ def _confirm(parts: Parts, path: Path, slot: SlotModel) -> Text:
     return parts.text((*path, "confirm"), question)
 
 
-def _literal(slot: SlotModel) -> SlotValue | None:
-    """The default, as a value of the slot's type."""
-    given = slot.default
+def literal(given: SlotValue | None, slot: SlotModel) -> SlotValue | None:
+    """A value that a definition gives a slot, as one of the slot's type; None stays None.
+
+    Raises:
+        ValueError: It is none.
+    """
     if given is None:
         return None
     if slot.type is SlotType.DATE and isinstance(given, str):
@@ -79,7 +82,7 @@ def _literal(slot: SlotModel) -> SlotValue | None:
         return float(given)
     expected = {SlotType.INTEGER: int, SlotType.FLOAT: float, SlotType.BOOLEAN: bool}.get(slot.type, str)
     if type(given) is not expected or (slot.choices and given not in slot.choices):
-        raise ValueError(f"the default is not a value of the slot's type, {slot.type}")
+        raise ValueError(f"not a value of the slot's type, {slot.type}")
     return given
 
 

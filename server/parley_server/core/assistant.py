@@ -8,7 +8,7 @@ from parley_server.core.branching import BranchingConversation
 from parley_server.core.filling import SlotFiller
 from parley_server.core.flow import DialogFlow
 from parley_server.core.intents import IntentRouter
-from parley_server.core.slots import GiveUp
+from parley_server.core.slots import GiveUp, SlotValue
 from parley_server.core.sub_conversations import SubConversation
 from parley_server.core.texts import Text
 
@@ -43,6 +43,20 @@ class Texts:
     handoff: Text = "I hand you over to a colleague."
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """The rule by which an assistant takes over sessions of its older versions."""
+
+    versions: frozenset[str] = frozenset()
+    """The versions that it is for; empty: any."""
+    slots: Mapping[str, str] = field(default_factory=dict)
+    """New names of slots, by their old ones."""
+    states: Mapping[str, str] = field(default_factory=dict)
+    """New places, `flow/state`, by the old ones."""
+    defaults: Mapping[str, SlotValue] = field(default_factory=dict)
+    """Values of slots that the older version did not have."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Assistant:
     """All that leads a conversation. It holds no state of any."""
@@ -61,6 +75,8 @@ class Assistant:
     texts: Texts = field(default_factory=Texts)
     locale: str = "en-US"
     time_zone: str = "UTC"
+    migration: Migration | None = None
+    """How it takes over sessions of its older versions; None: it does not."""
     recent_turns: int = 0
     """How many of the last turns a context is loaded with; 0 where no part of the definition looks back."""
 

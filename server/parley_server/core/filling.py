@@ -53,6 +53,16 @@ class SlotFiller:
 
         The value must be of the slot's type, one of its choices, and pass its validator.
         """
+        if reason := self.mistyped(name, value):
+            return reason
+        validator = self.definitions[name].validator
+        try:
+            return validator(value, scope) if validator else None
+        except Exception as error:  # A validator is an author's code, and may raise anything.
+            raise AssistantFailed("a validator failed", state=f"slots/{name}") from error
+
+    def mistyped(self, name: str, value: SlotValue) -> str | None:
+        """Says why a value can not be a slot's at all, whatever its validator thinks; None if it can."""
         definition = self.definitions.get(name)
         if definition is None:
             return "there is no such slot"
@@ -60,10 +70,7 @@ class SlotFiller:
             return f"it takes a value of type {definition.type}"
         if definition.type is SlotType.CHOICE and value not in [choice.name for choice in definition.choices]:
             return "choose one of: " + ", ".join(choice.name for choice in definition.choices)
-        try:
-            return definition.validator(value, scope) if definition.validator else None
-        except Exception as error:  # A validator is an author's code, and may raise anything.
-            raise AssistantFailed("a validator failed", state=f"slots/{name}") from error
+        return None
 
     def fill(
         self, context: ConversationContext, understanding: Understanding, now: datetime

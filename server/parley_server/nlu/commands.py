@@ -78,7 +78,7 @@ _SKIP = phrases(
 _SPEAKER = "(?:bot|robot|machine|computer|human(?: being)?|person|ai|real|automated)"
 _WHO = phrases(
     [
-        "who (?:am i|are we) (?:talking|speaking|chatting|writing) (?:to|with)(?: here)?|who is (?:this|there)|whos this",
+        "who (?:am i|are we) (?:talking|speaking|chatting|writing) (?:to|with)(?: here)?|who(?: i)?s (?:this|there)",
         "(?:who|what) are you|what is your name|whats your name",
         f"(?:are you|am i (?:talking|speaking|chatting) (?:to|with)) (?:a |an |really |real )*{_SPEAKER}",
     ]

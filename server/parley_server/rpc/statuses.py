@@ -40,6 +40,7 @@ _TABLE: Mapping[type[errors.ParleyError], tuple["code_pb2.Code.ValueType", str]]
     errors.StoreFull: (code_pb2.RESOURCE_EXHAUSTED, "STORE_FULL"),
     errors.SessionCorrupt: (code_pb2.DATA_LOSS, "SESSION_CORRUPT"),
     errors.AssistantFailed: (code_pb2.FAILED_PRECONDITION, "ASSISTANT_FAILED"),
+    errors.VersionNotLoaded: (code_pb2.FAILED_PRECONDITION, "VERSION_NOT_LOADED"),
     errors.InvalidDefinition: (code_pb2.INTERNAL, "INTERNAL"),
     errors.InvalidSettings: (code_pb2.INTERNAL, "INTERNAL"),
     errors.ParleyError: (code_pb2.INTERNAL, "INTERNAL"),

@@ -42,7 +42,7 @@ from parley_server.service.events import (
 )
 from parley_server.service.requests import check_chat, check_metadata, check_slots, fingerprint
 from parley_server.service.running import Listener, RunningTurn, RunningTurns
-from parley_server.service.views import check_position, open_view, turns, view
+from parley_server.service.views import open_view, turns, view
 from parley_server.stores.protocol import OpenSession, StateStore, StoredSession, TurnRecord
 
 
@@ -185,9 +185,8 @@ class Chat:
         if opened.stored:
             history = turns(key, opened.recent)
             context = load_context(opened.stored.snapshot, session_id=key.session_id, history=history)
-            assistant = self._catalogue.find(context.assistant)
             _check_owner(command, context)
-            check_position(context, assistant)
+            context, assistant = self._catalogue.resume(context)
         else:
             assistant = self._catalogue.find(command.assistant)
             context = ConversationContext(

@@ -6,7 +6,6 @@ from parley_server.core.assistant import Assistant
 from parley_server.core.context import ConversationContext, Turn
 from parley_server.core.snapshot import load_context, load_turn
 from parley_server.core.timers import as_of
-from parley_server.errors import AssistantFailed
 from parley_server.ids import SessionKey
 from parley_server.service.catalogue import Catalogue
 from parley_server.service.events import SessionView
@@ -32,26 +31,10 @@ def open_view(key: SessionKey, stored: StoredSession, catalogue: Catalogue, now:
     Raises:
         SessionCorrupt: It can not be read.
         UnknownAssistant: Its assistant is not loaded.
-        AssistantFailed: Its assistant has changed and no longer has the state at which it stands.
+        VersionNotLoaded: The version of its assistant is not loaded, and it can not move to another.
     """
-    context = load_context(stored.snapshot, session_id=key.session_id)
-    assistant = catalogue.find(context.assistant)
-    check_position(context, assistant)
+    context, assistant = catalogue.resume(load_context(stored.snapshot, session_id=key.session_id))
     return view(as_of(assistant, context, now), assistant, stored.expires_at)
-
-
-def check_position(context: ConversationContext, assistant: Assistant) -> None:
-    """Refuses a session that stands where its assistant has no state.
-
-    Raises:
-        AssistantFailed: It does.
-    """
-    for frame in context.stack:
-        machine = assistant.machines.get(frame.flow)
-        if machine is None or frame.state not in machine.states:
-            raise AssistantFailed(
-                f"the session stands at {frame}, which assistant {assistant.name} no longer has", state=str(frame)
-            )
 
 
 def turns(key: SessionKey, records: tuple[TurnRecord, ...]) -> tuple[Turn, ...]:

@@ -34,6 +34,7 @@ EXPECTED: list[tuple[errors.ParleyError, grpc.StatusCode, str]] = [
     (errors.StoreFull(), Code.RESOURCE_EXHAUSTED, "STORE_FULL"),
     (errors.SessionCorrupt("s-1", "cut off"), Code.DATA_LOSS, "SESSION_CORRUPT"),
     (errors.AssistantFailed("it goes round", state="a/b"), Code.FAILED_PRECONDITION, "ASSISTANT_FAILED"),
+    (errors.VersionNotLoaded("s-1", "order", "abc", "no rule"), Code.FAILED_PRECONDITION, "VERSION_NOT_LOADED"),
     (errors.InvalidDefinition(["a.yaml:1:1: secret"]), Code.INTERNAL, "INTERNAL"),
     (errors.InvalidSettings("secret"), Code.INTERNAL, "INTERNAL"),
     (errors.ParleyError("secret"), Code.INTERNAL, "INTERNAL"),

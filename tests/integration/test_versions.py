@@ -1,0 +1,124 @@
+"""Assistants that change while their sessions live, on a real server."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from support.servers import definition, serving
+
+import parley
+from parley_server.app import Running
+
+FIRST = """
+assistant: order
+slots:
+  size: {type: integer, prompt: "Which size?"}
+  paint: {type: choice, choices: [red, blue], prompt: "Which paint?"}
+flows:
+  order:
+    states:
+      ask: {collect: [size, paint], next: done}
+      done: {say: "{{ slots.size }}, done."}
+"""
+SECOND = FIRST.replace("Which paint?", "What paint?")
+RENAMED = (
+    FIRST.replace("paint", "color")
+    .replace("ask:", "details:")
+    .replace("slots:", "slots:\n  gift: {type: boolean, required: false}", 1)
+)
+RULE = "migrate: {slots: {paint: color}, states: {order/ask: order/details}, defaults: {gift: false}}\n"
+
+Served = tuple[Running, parley.AsyncClient]
+
+
+@asynccontextmanager
+async def assistant(folder: Path, text: str) -> AsyncIterator[Served]:
+    """A server with one assistant, on the folder's database."""
+    store = f"sqlite:///{folder / 'parley.db'}"
+    async with serving(store=store, assistant=(definition(folder, text),)) as served:
+        yield served
+
+
+async def test_a_changed_file_is_loaded_and_sessions_stay_with_their_version(tmp_path: Path) -> None:
+    async with assistant(tmp_path, FIRST) as (server, client):
+        old = (await client.say("hi", session_id="old")).session.assistant_version
+
+        definition(tmp_path, SECOND)
+        server.library.refresh()
+
+        stays = await client.say("2", session_id="old")
+        new = await client.say("2", session_id="new")
+        assert (stays.reply, stays.session.assistant_version) == ("Which paint?", old)
+        assert (new.reply, new.session.assistant_version != old) == ("What paint?", True)
+
+
+async def test_a_file_that_has_become_defective_replaces_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with assistant(tmp_path, FIRST) as (server, client):
+        definition(tmp_path, FIRST.replace("next: done", "next: nowhere"))
+        server.library.refresh()
+
+        assert (await client.say("2", session_id="s")).reply == "Which paint?"
+        assert "assistant.yaml:9:37: flows.order.states.ask.next: there is no state `nowhere`" in caplog.text
+
+        definition(tmp_path, SECOND)
+        server.library.refresh()
+        assert (await client.say("2", session_id="t")).reply == "What paint?"
+
+
+async def test_a_file_that_is_gone_replaces_nothing(tmp_path: Path) -> None:
+    async with assistant(tmp_path, FIRST) as (server, client):
+        (tmp_path / "assistant.yaml").unlink()
+        server.library.refresh()
+
+        assert (await client.say("2", session_id="s")).reply == "Which paint?"
+
+
+async def test_a_session_moves_to_a_newer_version_by_its_rule(tmp_path: Path) -> None:
+    async with assistant(tmp_path, FIRST) as (_, client):
+        await client.say("red", session_id="s")
+
+    async with assistant(tmp_path, RENAMED + RULE) as (_, client):
+        seen = await client.get_session("s")
+        assert (seen.state, seen.slots) == ("order/details", {"color": "red", "gift": False})
+
+        reply = await client.say("3", session_id="s")
+        assert reply.session.slots == {"color": "red", "gift": False, "size": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (SECOND, "declares no `migrate` rule"),
+        (SECOND + "migrate: {versions: [abc]}\n", "is not for version"),
+        (RENAMED + "migrate: {slots: {paint: color}}\n", "stands at order/ask"),
+        (FIRST.replace("[red, blue]", "[green, blue]") + "migrate: {}\n", "slot paint does not fit"),
+    ],
+)
+async def test_a_session_that_can_not_move_is_refused_and_kept(tmp_path: Path, text: str, reason: str) -> None:
+    async with assistant(tmp_path, FIRST) as (_, client):
+        before = (await client.say("red", session_id="s")).session
+
+    async with assistant(tmp_path, text) as (_, client):
+        for call in (client.say("3", session_id="s"), client.get_session("s")):
+            with pytest.raises(parley.ParleyError, match=reason) as caught:
+                await call
+            assert caught.value.status is grpc.StatusCode.FAILED_PRECONDITION
+            assert caught.value.reason is parley.Reason.VERSION_NOT_LOADED
+
+    async with assistant(tmp_path, FIRST) as (_, client):
+        after = await client.get_session("s")
+        assert (after.slots, after.state, after.turn_count) == (before.slots, before.state, before.turn_count)
+
+
+async def test_one_server_leads_conversations_of_several_assistants(tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text('assistant: echo\nflows: {f: {states: {s: {say: "You said {{ message }}."}}}}\n')
+    async with serving(assistant=(definition(tmp_path, FIRST), other)) as (_, client):
+        assert (await client.say("hi", session_id="a", assistant="echo")).session.assistant == "echo"
+        assert (await client.say("hi", session_id="b")).session.assistant == "order"
+        with pytest.raises(parley.UnknownAssistant, match="led by `echo`"):
+            await client.say("hi", session_id="a", assistant="order")
