@@ -26,6 +26,10 @@ _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.1
 
 
+class Unreadable(Exception):
+    """What is stored of a session is damaged."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """A session as it was opened."""

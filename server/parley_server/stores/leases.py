@@ -32,14 +32,14 @@ CREATE TABLE IF NOT EXISTS leases (
     until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID
 """
-# A lease that begins later than now was taken before the clock was set back.
+# A lease that begins a whole lease from now was taken before the clock was set back.
 _TAKE = """
 INSERT INTO leases (key, owner, since, until) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, since = excluded.since, until = excluded.until
-WHERE owner = excluded.owner OR until <= excluded.since OR since > excluded.since
+WHERE owner = excluded.owner OR until <= excluded.since OR since > excluded.until
 """
-_HOLDS = "SELECT 1 FROM leases WHERE key = ?1 AND owner = ?2 AND since <= ?3 AND ?3 < until"
-_RENEW = "UPDATE leases SET since = ?3, until = ?4 WHERE key = ?1 AND owner = ?2 AND since <= ?3 AND ?3 < until"
+_HOLDS = "SELECT 1 FROM leases WHERE key = ? AND owner = ? AND ? < until"
+_RENEW = "UPDATE leases SET since = ?3, until = ?4 WHERE key = ?1 AND owner = ?2 AND ?3 < until"
 _DROP = "DELETE FROM leases WHERE key = ? AND owner = ?"
 
 
@@ -90,7 +90,10 @@ class LeaseTable:
                 raise
 
     def take(self, key: bytes, now: datetime) -> bool:
-        """Takes the lease of a session unless somebody else holds it, and says whether it did."""
+        """Takes the lease of a session unless somebody else holds it, and says whether it did.
+
+        To be called inside a transaction, with the time as it is there.
+        """
         since = (now - EPOCH) // MICROSECOND
         lease = (key, self._owner, since, since + self._lease)
         taken = self._changes(_TAKE, lease) or (self._free(key) and self._changes(_TAKE, lease))

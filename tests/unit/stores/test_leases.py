@@ -102,6 +102,16 @@ def test_a_clock_that_was_set_back_does_not_keep_a_lease(join: Join, clock: Manu
     assert take(second, clock)
 
 
+def test_a_clock_that_was_set_back_a_little_does_not_take_a_lease_away(join: Join, clock: ManualClock) -> None:
+    first, second = join(), join()
+    take(first, clock)
+
+    clock.advance(-LEASE / 2)
+
+    assert first.holds(KEY, clock())
+    assert not take(second, clock)
+
+
 def test_whoever_left_holds_nothing(tmp_path: Path, join: Join, clock: ManualClock) -> None:
     with closing(LeaseTable(tmp_path / "leases", lease=LEASE, timeout=timedelta(seconds=1))) as gone:
         stays = join()

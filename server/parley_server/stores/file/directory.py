@@ -25,9 +25,9 @@ import apsw
 
 from parley_server.errors import InvalidSettings, SessionBusy, SessionCorrupt, StoreFull, StoreUnavailable, TurnConflict
 from parley_server.ids import SessionKey
-from parley_server.stores.file.frames import Frame, Unreadable
+from parley_server.stores.file.frames import Frame
 from parley_server.stores.file.log import SessionLog, Unsynced
-from parley_server.stores.holds import Loaded, NewTurn
+from parley_server.stores.holds import Loaded, NewTurn, Unreadable
 from parley_server.stores.leases import LeaseTable
 from parley_server.stores.options import EPOCH, MICROSECOND, StoreOptions
 from parley_server.stores.protocol import StoredSession, TurnRecord

@@ -17,13 +17,11 @@ from struct import Struct, pack, unpack_from
 from typing import ClassVar
 from zlib import crc32
 
+from parley_server.stores.holds import Unreadable
+
 MAGIC = b"PLY1"
 END = b"end\n"
 KNOWN_REQUESTS = 127
-
-
-class Unreadable(Exception):
-    """What is stored of a session is damaged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

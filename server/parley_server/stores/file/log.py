@@ -13,11 +13,11 @@ from parley_server.stores.file.frames import (
     KNOWN_REQUESTS,
     Frame,
     Header,
-    Unreadable,
     pack_body,
     request_mark,
     unpack_frame,
 )
+from parley_server.stores.holds import Unreadable
 from parley_server.stores.protocol import TurnRecord
 
 

@@ -187,7 +187,10 @@ class _Lanes:
                 thread.shutdown()
             last()
 
-        await asyncio.to_thread(end)
+        with contextlib.suppress(TimeoutError):
+            # A thread that hangs in the file system can not be ended.
+            async with asyncio.timeout(self._timeout):
+                await asyncio.to_thread(end)
 
 
 def _expire(future: asyncio.Future[T], running: Future[T], writes: bool) -> None:  # noqa: FBT001 (a callback)

@@ -12,9 +12,10 @@ from pathlib import Path
 import apsw
 
 from parley_server.errors import InvalidSettings, SessionBusy, SessionCorrupt, StoreFull, StoreUnavailable, TurnConflict
+from parley_server.stores.holds import Unreadable
 from parley_server.stores.leases import LeaseTable
 from parley_server.stores.options import StoreOptions
-from parley_server.stores.sqlite.tables import SessionTables, Unreadable
+from parley_server.stores.sqlite.tables import SessionTables
 from parley_server.stores.sqlite.thread import AnyJob, Publish, Step
 
 logger = logging.getLogger(__name__)
@@ -97,9 +98,10 @@ class BatchRunner:
         """Does what concerns leases, in the order in which it came: who gave up opening releases after it."""
         if not jobs:
             return
-        now = self._clock()
         try:
             with leases.transaction():
+                # Only here: while it waited to begin, others may have taken leases later than before the wait.
+                now = self._clock()
                 for job in jobs:
                     _change_lease(leases, job, now)
         except (apsw.Error, OSError) as error:

@@ -18,7 +18,7 @@ from zlib import crc32
 import apsw
 
 from parley_server.errors import InvalidSettings, TurnConflict
-from parley_server.stores.holds import Loaded, NewTurn
+from parley_server.stores.holds import Loaded, NewTurn, Unreadable
 from parley_server.stores.options import EPOCH, MICROSECOND
 from parley_server.stores.protocol import StoredSession, TurnRecord
 
@@ -69,10 +69,6 @@ WHERE id = ?1 AND version = ?2 AND (expires_at IS NULL OR expires_at > ?7)
 _CHECKPOINT_PAGES = 4000
 _SWEEP_SESSIONS = 64
 _SWEEP_TURNS = 256
-
-
-class Unreadable(Exception):
-    """What is stored of a session is damaged."""
 
 
 class SessionTables:
