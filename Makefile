@@ -7,7 +7,7 @@ PROTO_INSTALLED := .venv-protos/.installed
 PROTO_OUT ?= client
 TESTS ?= tests
 
-.PHONY: help run chat test check lint types format protos release-protos lock setup bench-nlu clean
+.PHONY: help run chat test check lint types format protos docs release-protos lock setup bench-nlu clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ protos: $(PROTO_INSTALLED) ## Generate client/parley/v1 from protos/
 	$(PROTO_BIN)/python -m grpc_tools.protoc -I protos --grpc_python_out=$(PROTO_OUT) \
 		--mypy_grpc_out=quiet:$(PROTO_OUT) --plugin=$(PROTO_BIN)/protoc-gen-mypy_grpc \
 		protos/parley/v1/conversation.proto
+
+docs: $(INSTALLED) ## Write docs/ from the models of the definition format
+	$(BIN)/python -m parley_server.assistants.reference docs
 
 release-protos: $(INSTALLED) ## Make the protos as they are the ones that later changes may not break
 	$(BIN)/buf build protos --as-file-descriptor-set --exclude-source-info -o protos/released.binpb

@@ -20,7 +20,7 @@ def _duration(value: object) -> object:
     return timedelta(**{unit: int(found[1])})
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Duration = Annotated[timedelta, BeforeValidator(_duration, json_schema_input_type=str)]
 """A length of time, such as `90s`, `30m`, `2h` or `1d`."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=64)]
@@ -29,6 +29,10 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_
 
 def _listed(given: object) -> object:
     return given if isinstance(given, list) else [given]
+
+
+OneOrMore = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
+"""A text, or a list of texts."""
 
 
 def _by_outcome(given: object) -> object:
@@ -52,7 +56,7 @@ def _with_synonyms(given: object) -> object:
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class CheckModel(_Model):
@@ -74,9 +78,9 @@ Rule = Annotated[
 class RepromptModel(_Model):
     """The questions of the second attempt, the third …, by what became of the attempt before. Templates."""
 
-    no_match: Annotated[list[str], BeforeValidator(_listed)] = []
+    no_match: OneOrMore = []
     """After a message that gave no value."""
-    invalid: Annotated[list[str], BeforeValidator(_listed)] = []
+    invalid: OneOrMore = []
     """After a value that was refused; without any, the same as after no value."""
 
 
@@ -84,11 +88,14 @@ class SlotModel(_Model):
     """A slot: a typed value that the conversation collects."""
 
     type: SlotType
+    """What kind of value it takes."""
     description: str = ""
     """What the slot means, in a few words; understanding uses them."""
     prompt: str = ""
     """The question that asks for it. A template."""
-    reprompt: Annotated[RepromptModel, BeforeValidator(_by_outcome)] = RepromptModel()
+    reprompt: Annotated[
+        RepromptModel, BeforeValidator(_by_outcome, json_schema_input_type=OneOrMore | RepromptModel)
+    ] = RepromptModel()
     """The question of the second attempt, or those of the second, the third …, or these by what went wrong."""
     max_attempts: int = Field(default=0, ge=0)
     """How often it is asked for in vain before it is given up; 0: no end."""
@@ -106,9 +113,13 @@ class SlotModel(_Model):
     """Slots whose change makes this one's value void, so that it is asked for again."""
     keep: bool = True
     """Whether the value outlives the flow that collected it."""
-    choices: Annotated[dict[str, list[str]], BeforeValidator(_with_synonyms)] = {}
+    choices: Annotated[
+        dict[str, list[str]], BeforeValidator(_with_synonyms, json_schema_input_type=list[str] | dict[str, list[str]])
+    ] = {}
     """The values of a choice slot, or each with its synonyms."""
-    validators: Annotated[list[Rule], BeforeValidator(_listed)] = Field(default=[], alias="validate")
+    validators: Annotated[list[Rule], BeforeValidator(_listed, json_schema_input_type=Rule | list[Rule])] = Field(
+        default=[], alias="validate"
+    )
     """A rule, or several: the first that refuses a value says why."""
     extract: str = ""
     """A regular expression whose group `value` is the value, or a callable that finds its words in a message."""
@@ -122,7 +133,7 @@ class ReactionModel(_Model):
     clear: list[str] = []
     """Slots that lose their value."""
     say: str = ""
-    """A template."""
+    """What to say. A template."""
     to: str = ""
     """The state of the current flow to go to."""
     start: str = ""
@@ -144,15 +155,18 @@ class IntentModel(ReactionModel):
     label: str = ""
     """What it is called when the user is asked which one was meant; empty: its name as words."""
     examples: list[str] = []
+    """Messages that have the intent; more and more different ones make it surer."""
 
 
 class BranchModel(ReactionModel):
     """A branch: tried before the flow, in order of priority."""
 
     name: Name
+    """What it is called in explanations."""
     when: str
     """A built-in condition, an intent or a CEL expression."""
     priority: int = 0
+    """Higher is tried first; among equals the one that stands first."""
 
 
 class TransitionModel(_Model):
@@ -161,8 +175,9 @@ class TransitionModel(_Model):
     when: str
     """A built-in condition, an intent or a CEL expression."""
     to: str
+    """The state to go to."""
     say: str = ""
-    """A template."""
+    """Said on the way. A template."""
     clear: list[str] = []
     """Slots that lose their value on the way."""
 
@@ -182,6 +197,7 @@ class StateModel(_Model):
     """A state of a flow."""
 
     phase: ConversationPhase | None = None
+    """The phase from here on; without it the phase stays."""
     clear: list[str] = []
     """Slots that lose their value on entry."""
     say: str = ""
@@ -190,7 +206,7 @@ class StateModel(_Model):
     """A callable that runs on entry."""
     set: dict[str, str] = {}
     """Values that slots take on entry: CEL expressions by slot."""
-    call: Annotated[CallModel | None, BeforeValidator(_as_call)] = None
+    call: Annotated[CallModel | None, BeforeValidator(_as_call, json_schema_input_type=str | CallModel)] = None
     """A flow or sub-conversation that is started on entry; the state goes on when it hands back."""
     link: str = ""
     """A flow to go over to, `flow` or `flow/state`; it does not hand back."""
@@ -214,13 +230,14 @@ class FlowModel(_Model):
     initial: str = ""
     """The first state; else the one that stands first."""
     states: dict[Name, StateModel] = Field(min_length=1)
+    """The states."""
 
 
 class FallbackModel(_Model):
     """What happens to a message that nothing else answers."""
 
     say: str = ""
-    """A template."""
+    """What to say. A template."""
     max_attempts: int = Field(default=0, ge=0)
     """How many such messages in a row are answered so; 0: any number."""
     then: Literal[GiveUp.HANDOFF, GiveUp.CANCEL] = GiveUp.HANDOFF
@@ -231,15 +248,25 @@ class TextsModel(_Model):
     """What the assistant says of itself, where that is to differ from what every assistant says. Templates."""
 
     cancelled: str = ""
+    """The flow was cancelled or restarted."""
     ended: str = ""
+    """A sub-conversation was cancelled."""
     help: str = ""
+    """What can be said."""
     skipped: str = ""
+    """A slot is left out."""
     needed: str = ""
+    """A slot can not be left out."""
     who: str = ""
+    """Who the user is talking to."""
     thanks: str = ""
+    """The user said thanks."""
     clarify: str = ""
+    """Before the intents that a message may have."""
     digress: str = ""
+    """Whether to leave what is pending."""
     handoff: str = ""
+    """Somebody else takes over."""
 
 
 class MigrateModel(_Model):
@@ -259,6 +286,7 @@ class AssistantModel(_Model):
     """A whole definition."""
 
     assistant: Name
+    """The assistant's name."""
     version: str = ""
     """What the author calls this version."""
     locale: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")] = "en-US"
@@ -266,12 +294,18 @@ class AssistantModel(_Model):
     time_zone: str = "UTC"
     """Where the users are, an IANA name."""
     slots: dict[Name, SlotModel] = {}
+    """What the conversation collects."""
     intents: dict[Name, IntentModel] = {}
+    """What messages may be for."""
     flows: dict[Name, FlowModel] = Field(min_length=1)
     """The flows; a conversation begins with the first."""
     branches: list[BranchModel] = []
+    """What is tried before the flow."""
     sub_conversations: dict[Name, FlowModel] = {}
-    fallback: Annotated[FallbackModel, BeforeValidator(_as_fallback)] = FallbackModel()
+    """Dialogues beside the flow, which hand back to what they interrupted."""
+    fallback: Annotated[FallbackModel, BeforeValidator(_as_fallback, json_schema_input_type=str | FallbackModel)] = (
+        FallbackModel()
+    )
     """What is said when nothing else answers a message, a template; or what happens then."""
     texts: TextsModel = TextsModel()
     """What the assistant says of itself."""
