@@ -7,6 +7,7 @@ next. This module must not know what the commands mean.
 
 import asyncio
 import re
+import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -20,6 +21,7 @@ Push: TypeAlias = Callable[[list[Any]], None]
 """Takes what a server says of its own accord."""
 
 _NOTHING = object()
+_KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 _CODES = re.compile(
     r"\b(ASK|BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|MOVED|NOAUTH|NOPERM|NOREPLICAS|NOSCRIPT|OOM|READONLY|TRYAGAIN"
     r"|WRONGPASS|WRONGTYPE)\b"
@@ -112,6 +114,12 @@ class Connection(asyncio.Protocol):
         """The transport is there."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 (a stream's is always one)
         self._transport = transport
+        # Otherwise the first turn after a quiet night finds out that a router has forgotten the connection.
+        stream: socket.socket = transport.get_extra_info("socket")
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEPALIVE.items():
+            if hasattr(socket, option):
+                stream.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
     def data_received(self, data: bytes) -> None:
         """Some of an answer, or several of them."""

@@ -5,7 +5,6 @@ This module must not know how sessions are kept.
 
 import logging
 from collections.abc import Mapping
-from typing import Any
 
 from parley_server.errors import InvalidSettings, StoreUnavailable
 from parley_server.stores.protocol import Durability
@@ -31,7 +30,7 @@ async def verify(nodes: Nodes, url: RedisUrl) -> Durability:
     try:
         for answer in await nodes.ask_everyone("INFO"):
             _check(_facts(answer), url)
-        flushes = [await _config(nodes, name) == {value} for name, value in _FLUSHES.items()]
+        flushes = await _flushes(nodes)
     except Refusal as refusal:
         if refusal.code in ("WRONGPASS", "NOAUTH", "NOPERM"):
             raise InvalidSettings(f"Redis does not let parley in ({refusal.code})") from refusal
@@ -42,7 +41,7 @@ async def verify(nodes: Nodes, url: RedisUrl) -> Durability:
         return Durability.NONE
     if url.replicas:
         return Durability.REPLICATED
-    return Durability.DISK if all(flushes) else Durability.PROCESS
+    return Durability.DISK if flushes else Durability.PROCESS
 
 
 def _check(facts: Mapping[str, str], url: RedisUrl) -> None:
@@ -61,17 +60,19 @@ def _check(facts: Mapping[str, str], url: RedisUrl) -> None:
         )
 
 
-def _facts(answer: Any) -> Mapping[str, str]:
+def _facts(answer: bytes) -> Mapping[str, str]:
     """The lines of INFO."""
-    text = answer if isinstance(answer, bytes) else bytes(answer)
-    pairs = (line.partition(":") for line in text.decode().splitlines())
+    pairs = (line.partition(":") for line in answer.decode().splitlines())
     return {name: value for name, separator, value in pairs if separator}
 
 
-async def _config(nodes: Nodes, name: bytes) -> set[bytes | None]:
-    """The values of a setting on all servers; managed services do not tell theirs."""
+async def _flushes(nodes: Nodes) -> bool:
+    """Whether every server answers only when the disk has it; managed services do not tell how theirs are set."""
     try:
-        return {answer.get(name) for answer in await nodes.ask_everyone("CONFIG", "GET", name)}
+        for name, value in _FLUSHES.items():
+            if any(answer.get(name) != value for answer in await nodes.ask_everyone("CONFIG", "GET", name)):
+                return False
     except Refusal:
-        logger.warning("Redis does not tell its setting %s: taken for the weakest one", name.decode())
-        return {None}
+        logger.warning("Redis does not tell how it is set (CONFIG GET is refused): taken for the weakest durability")
+        return False
+    return True

@@ -41,11 +41,9 @@ class Standing:
     """How a session stands: its version, and which of the sessions it is that had its name."""
 
     version: int = 0
-    incarnation: str = ""
-
-    def after_commit(self, nonce: str) -> "Standing":
-        """How the session stands once a commit has raised the version; the first commit makes the incarnation."""
-        return Standing(self.version + 1, self.incarnation or nonce)
+    incarnation: bytes = b""
+    text: bytes = b""
+    """The two as they are stored; empty for a session that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ class SessionFrames:
     Every value tells whose it is, in itself or by its checksum, so that it is not taken for another session's.
     """
 
-    __slots__ = ("_identity", "changes", "keys")
+    __slots__ = ("_identity", "_seed", "changes", "keys")
 
     def __init__(self, key: SessionKey) -> None:
         name = f"parley:{{{key.digest}}}"
@@ -73,13 +71,11 @@ class SessionFrames:
         """The channel of the session's changes."""
         tenant = key.tenant.encode()
         self._identity = b"%d:%b%b" % (len(tenant), tenant, key.session_id.encode())
+        self._seed = crc32(self._identity)
 
-    def standing(self, standing: Standing) -> bytes:
-        """How a session stands, as it is stored; empty for one that does not exist."""
-        if not standing.version:
-            return b""
-        text = b"%d %b" % (standing.version, standing.incarnation.encode())
-        return b"%b %08x" % (text, crc32(text, crc32(self._identity)))
+    def after_commit(self, standing: Standing, nonce: str) -> Standing:
+        """How the session stands once a commit has raised the version; the first commit makes the incarnation."""
+        return self._standing(standing.version + 1, standing.incarnation or nonce.encode())
 
     def snapshot(self, standing: Standing, snapshot: bytes) -> bytes:
         """A snapshot, as it is stored."""
@@ -118,11 +114,11 @@ class SessionFrames:
     def read_standing(self, text: bytes | None) -> Standing:
         """Reads how a session stands. Raises as `read_session` does."""
         try:
-            version, incarnation, _ = (text or b"").decode().split(" ")
-            standing = Standing(int(version), incarnation)
+            version, incarnation, _ = (text or b"").split(b" ")
+            standing = self._standing(int(version), incarnation)
         except ValueError as error:
             raise Unreadable("its version is missing or damaged") from error
-        if self.standing(standing) != text:
+        if standing.text != text:
             raise Unreadable("its version is damaged, or another session's")
         return standing
 
@@ -140,6 +136,10 @@ class SessionFrames:
             raise Unreadable(f"the checksum of turn {turn} is wrong")
         return TurnRecord(turn, request_id.decode(), data)
 
+    def _standing(self, version: int, incarnation: bytes) -> Standing:
+        text = b"%d %b" % (version, incarnation)
+        return Standing(version, incarnation, b"%b %08x" % (text, crc32(text, self._seed)))
+
     def _read_snapshot(self, standing: Standing, frame: bytes) -> bytes:
         try:
             checksum, length = _SNAPSHOT.unpack_from(frame)
@@ -153,10 +153,10 @@ class SessionFrames:
         return frame[end:]
 
     def _snapshot_checksum(self, standing: Standing, snapshot: bytes) -> int:
-        return crc32(snapshot, crc32(self.standing(standing)))
+        return crc32(snapshot, crc32(standing.text))
 
     def _record_checksum(self, turn: int, nonce: bytes, request_id: bytes, data: bytes) -> int:
-        return crc32(data, crc32(b"%b %d %b %b" % (self._identity, turn, nonce, request_id)))
+        return crc32(data, crc32(b"%d %b %b" % (turn, nonce, request_id), self._seed))
 
 
 def _moment(milliseconds: bytes) -> datetime | None:

@@ -64,8 +64,7 @@ class Leases:
             if left <= 0:
                 raise SessionBusy
             if await self._listen():
-                # It may be long enough until the lease runs out for news of it to matter, but not for ever: the news
-                # may be lost, and the holder may die.
+                # The news of a grant may be lost, and the holder may die: it looks again after a while all the same.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(min(left, max(answer, 1) / 1000, lease_ms / 10_000)):
                         await granted.wait()

@@ -4,13 +4,12 @@ This module must not know what the scripts are for.
 """
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
-
-import hiredis
 
 from parley_server.errors import StoreFull, StoreUnavailable
 from parley_server.stores.redis.connection import Address, Connection, Push, Refusal, Word
@@ -22,9 +21,9 @@ _PAUSES = (0.0, 0.05)
 """Seconds before what failed is tried again."""
 _ELSEWHERE = {"MOVED", "READONLY", "MASTERDOWN"}
 """The server is not, or no longer, the one to ask."""
-_LATER = {"ASK", "CLUSTERDOWN", "LOADING", "TRYAGAIN"}
+_LATER = {"ASK", "BUSY", "CLUSTERDOWN", "LOADING", "TRYAGAIN"}
 """The server is not ready, or its slot is on the way to another one."""
-_NOT_RUN = _ELSEWHERE | _LATER | {"BUSY", "MISCONF", "NOAUTH", "NOPERM", "NOREPLICAS", "NOSCRIPT", "OOM"}
+_NOT_RUN = _ELSEWHERE | _LATER | {"MISCONF", "NOAUTH", "NOPERM", "NOREPLICAS", "NOSCRIPT", "OOM"}
 """Refusals that come before anything was changed."""
 
 
@@ -61,7 +60,7 @@ class Nodes:
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._run(run, script, keys, words)
-        except (OSError, Refusal, hiredis.HiredisError) as error:
+        except (OSError, Refusal) as error:
             if isinstance(error, TimeoutError):
                 self._topology.forget()
                 if run.waits_on:
@@ -84,7 +83,8 @@ class Nodes:
         """Makes a connection of the caller's own to one of the servers. Raises as `ask_everyone` does."""
         try:
             async with asyncio.timeout(self._timeout):
-                return await Connection.connect((await self._topology.everyone())[0], self._topology.login, on_push)
+                address = secrets.choice(await self._topology.everyone())
+                return await Connection.connect(address, self._topology.login, on_push)
         except OSError:
             self._topology.forget()
             raise
@@ -139,11 +139,12 @@ class Nodes:
         answers: Sequence[Any] = await asyncio.gather(
             connection.ask(*words), connection.ask(*wait), return_exceptions=True
         )
-        for each in answers:
-            if isinstance(each, BaseException):
-                raise each
         answer, replicas = answers
-        if replicas < self._replicas:
+        if isinstance(answer, BaseException):
+            raise answer
+        if isinstance(replicas, OSError):
+            raise replicas
+        if not isinstance(replicas, int) or replicas < self._replicas:
             raise StoreUnavailable(f"fewer than {self._replicas} replicas confirmed the turn", maybe_applied=True)
         return answer
 

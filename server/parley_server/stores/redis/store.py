@@ -207,15 +207,15 @@ class _Hold(AbstractAsyncContextManager[OpenSession]):
         """See `OpenSession.commit`."""
         shared, frames, opened = self._shared, self._frames, self._loaded.standing
         nonce = shared.leases.nonce()
-        standing = opened.after_commit(nonce)
+        standing = frames.after_commit(opened, nonce)
         record = TurnRecord(standing.version, request_id, bytes(data))
         with _readable(self._key):
             answer = await shared.nodes.run(
                 shared.scripts.commit,
                 frames.keys,
                 self._token,
-                frames.standing(opened),
-                frames.standing(standing),
+                opened.text,
+                standing.text,
                 record.turn,
                 frames.snapshot(standing, bytes(snapshot)),
                 nonce,
@@ -237,7 +237,7 @@ class _Hold(AbstractAsyncContextManager[OpenSession]):
         shared, frames = self._shared, self._frames
         if self._loaded.stored is None:
             raise ValueError("a new session can not be deleted")
-        opened = frames.standing(self._loaded.standing)
+        opened = self._loaded.standing.text
         with _readable(self._key):
             answer = await shared.nodes.run(
                 shared.scripts.delete, frames.keys, self._token, opened, shared.leases.grace_ms, frames.changes

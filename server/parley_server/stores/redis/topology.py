@@ -6,13 +6,14 @@ This module must not know what is asked of that server.
 import asyncio
 from binascii import crc_hqx
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from parley_server.stores.redis.connection import Address, Connection, Login, Refusal, Word
 
 T = TypeVar("T")
 
 _SLOTS = 16384
+_PATIENCE = 5.0
 
 
 class Topology(Protocol):
@@ -62,6 +63,20 @@ class SingleServer:
         """See `Topology.learn`."""
 
 
+class _Question(Generic[T]):
+    """A question that is put to the servers once for all who ask it while nobody has answered."""
+
+    def __init__(self, ask: Callable[[Address], Awaitable[T]]) -> None:
+        self._ask = ask
+        self._asking: asyncio.Task[T] | None = None
+
+    async def answer(self, servers: Iterable[Address]) -> T:
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(first_answer(self._ask, servers))
+        # One of those who wait may go away, which the others must not suffer from.
+        return await asyncio.shield(self._asking)
+
+
 class SentinelService:
     """The master of a service, which changes when the Sentinels fail over."""
 
@@ -71,11 +86,12 @@ class SentinelService:
         self._sentinels = sentinels
         self._sentinel_login = sentinel_login
         self._master: Address | None = None
+        self._question = _Question(self._ask)
 
     async def locate(self, _key: bytes, /) -> Address:
         """See `Topology.locate`."""
         if self._master is None:
-            self._master = await first_answer(self._ask, self._sentinels)
+            self._master = await self._question.answer(self._sentinels)
         return self._master
 
     async def everyone(self) -> Sequence[Address]:
@@ -111,7 +127,7 @@ class Cluster:
         self._seeds = seeds
         self._known: frozenset[Address] = frozenset(seeds)
         self._slots: list[Address | None] = []
-        self._mapping: asyncio.Task[list[Address | None]] | None = None
+        self._question = _Question(self._ask)
 
     async def locate(self, key: bytes, /) -> Address:
         """See `Topology.locate`."""
@@ -138,17 +154,8 @@ class Cluster:
             self._slots[_slot(key)] = address
 
     async def _map(self) -> None:
-        if self._mapping is None:
-            self._mapping = asyncio.create_task(first_answer(self._ask, sorted(self._known | {*self._seeds})))
-        mapping = self._mapping
-        try:
-            # Whoever else waits for it must not suffer when one of them goes away.
-            slots = await asyncio.shield(mapping)
-        finally:
-            if mapping.done() and self._mapping is mapping:
-                self._mapping = None
-        self._slots = slots
-        self._known = frozenset(address for address in slots if address)
+        self._slots = await self._question.answer(self._known.union(self._seeds))
+        self._known = frozenset(address for address in self._slots if address)
 
     async def _ask(self, server: Address) -> list[Address | None]:
         slots: list[Address | None] = [None] * _SLOTS
@@ -179,7 +186,8 @@ async def first_answer(ask: Callable[[Address], Awaitable[T]], servers: Iterable
     tasks = [asyncio.ensure_future(ask(server)) for server in servers]
     failure: Exception | None = None
     try:
-        for answer in asyncio.as_completed(tasks):
+        # It is bounded, since those who wait for it may all have gone away.
+        for answer in asyncio.as_completed(tasks, timeout=_PATIENCE):
             try:
                 return await answer
             except (OSError, Refusal) as error:
