@@ -275,7 +275,10 @@ def _obey(course: Course) -> _Taken:
         yield from course.start(course.assistant.initial_flow)
     elif command is Command.SKIP:
         skip(course)
-    elif command is not Command.REPEAT:  # To repeat is to ask again what is pending.
+    elif command is Command.REPEAT:
+        # What is pending is asked again at the end of every turn; where nothing is, the last words stand for it.
+        course.say(course.state.say if course.state.final else "")
+    else:
         course.say({Command.HELP: texts.help, Command.WHO: texts.who, Command.THANKS: texts.thanks}[command])
     return True
 
