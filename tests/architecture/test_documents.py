@@ -1,0 +1,40 @@
+"""What the README says of the code is what the code says of itself."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+
+import pytest
+from support.repository import ROOT
+
+from parley_server.settings import settings_table
+
+README = (ROOT / "README.md").read_text()
+
+
+def dependencies() -> Iterator[str]:
+    """The packages that parley needs to run, its extras included."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [
+        requirement
+        for name, extra in project["optional-dependencies"].items()
+        if name != "dev"
+        for requirement in extra
+    ]
+    for requirement in [*project["dependencies"], *extras]:
+        found = re.match(r"[\w.-]+", requirement)
+        assert found
+        yield found[0]
+
+
+def test_the_table_of_settings_is_made_of_the_settings() -> None:
+    _, _, after = README.partition("<!-- settings -->")
+    table, end, _ = after.partition("<!-- /settings -->")
+
+    assert end, "the README has no table between <!-- settings --> and <!-- /settings -->"
+    assert table.strip() == settings_table()
+
+
+@pytest.mark.parametrize("name", list(dependencies()))
+def test_every_dependency_has_its_reason_in_the_readme(name: str) -> None:
+    assert re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", README)
