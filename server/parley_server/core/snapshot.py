@@ -5,6 +5,7 @@ A form that this server does not know, because a newer one wrote it, is refused 
 
 from collections.abc import Mapping
 from datetime import date, datetime, time
+from operator import attrgetter
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -55,28 +56,33 @@ _Value: TypeAlias = _Str | _Int | _Float | _Bool | _Date | _Time
 _TAGGED = {str: _Str, int: _Int, float: _Float, bool: _Bool, date: _Date, time: _Time}
 
 
-class _Context(msgspec.Struct, omit_defaults=True, kw_only=True):
+class _Context(msgspec.Struct, omit_defaults=True):
     version: int
+    slots: dict[str, _Value]
     session_id: str
     assistant: str
     assistant_version: str
     created_at: datetime
     updated_at: datetime
-    user_id: str
-    phase: ConversationPhase
-    stack: tuple[Frame, ...]
-    slots: dict[str, _Value]
-    requested_slot: str
-    attempts: int
+    user_id: str = ""
+    phase: ConversationPhase = ConversationPhase.GREETING
+    stack: tuple[Frame, ...] = ()
+    requested_slot: str = ""
+    attempts: int = 0
     misses: int = 0
     skipped: tuple[str, ...] = ()
     unconfirmed: tuple[str, ...] = ()
     question: Question | None = None
     handoff: Handoff | None = None
-    metadata: dict[str, Any]
-    turn_count: int
-    locale: str
-    time_zone: str
+    metadata: dict[str, Any] = {}
+    turn_count: int = 0
+    locale: str = ""
+    time_zone: str = ""
+
+
+_COPIED = _Context.__struct_fields__[2:]
+_copied = attrgetter(*_COPIED)
+"""The fields that are stored as they are."""
 
 
 class _Turn(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -114,8 +120,7 @@ _turn = msgspec.json.Decoder(_Turn)
 
 def dump_context(context: ConversationContext) -> bytes:
     """Writes a context as JSON. Its history is not in it: that is the session's log."""
-    fields = {name: getattr(context, name) for name in _Context.__struct_fields__ if name != "version"}
-    return _encoder.encode(_Context(**{**fields, "version": VERSION, "slots": _tagged(context.slots)}))
+    return _encoder.encode(_Context(VERSION, _tagged(context.slots), *_copied(context)))
 
 
 def load_context(data: bytes, *, session_id: str, history: tuple[Turn, ...] = ()) -> ConversationContext:
@@ -127,8 +132,8 @@ def load_context(data: bytes, *, session_id: str, history: tuple[Turn, ...] = ()
     stored = _load(_context, data, session_id)
     if stored.session_id != session_id:
         raise SessionCorrupt(session_id, "it is another session's")
-    fields = {name: getattr(stored, name) for name in _Context.__struct_fields__ if name != "version"}
-    return ConversationContext(**{**fields, "slots": _untagged(stored.slots), "history": history})
+    copied = dict(zip(_COPIED, _copied(stored), strict=True))
+    return ConversationContext(slots=_untagged(stored.slots), history=history, **copied)
 
 
 def dump_turn(turn: Turn, *, fingerprint: str) -> bytes:
