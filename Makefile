@@ -7,7 +7,7 @@ PROTO_INSTALLED := .venv-protos/.installed
 PROTO_OUT ?= client
 TESTS ?= tests
 
-.PHONY: help run chat test check lint types format protos docs release-protos lock setup bench-nlu clean
+.PHONY: help run chat test test-faults check lint types format protos docs release-protos lock setup bench-nlu clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,6 +17,9 @@ run: $(INSTALLED) ## Set up, and serve on the embedded defaults: no key, no othe
 
 test: $(INSTALLED) $(PROTO_INSTALLED) ## Set up, and run all tests
 	$(BIN)/pytest $(TESTS)
+
+test-faults: $(INSTALLED) ## Kill, cut, fill and pause things for a quarter of an hour, and count what is lost
+	$(BIN)/pytest tests/faults --faults=full -s
 
 chat: $(INSTALLED) ## Talk to the server in the terminal, starting one if none runs
 	$(BIN)/parley chat --start-server
