@@ -95,6 +95,12 @@ async def healed(store: StateStore, key: SessionKey = KEY, **turn: Any) -> TurnR
                 continue
 
 
+def followers(server: RedisServer) -> int:
+    """How many connections hear of the session's changes."""
+    count: int = server.ask("PUBSUB", "NUMSUB", f"{SESSION}:changes")[1]
+    return count
+
+
 class TestCost:
     @pytest.mark.parametrize("turns", [10, 10_000])
     async def test_a_turn_is_two_round_trips_however_long_the_session(
@@ -227,6 +233,14 @@ class TestFailure:
 
         assert not failure.value.maybe_applied
         await healed(store)
+
+    async def test_a_connection_that_went_silent_is_replaced(self, server: RedisServer) -> None:
+        async with proxied(server) as (proxy, store):
+            proxy.silence()
+            with pytest.raises(StoreUnavailable):
+                await store.ready()
+
+            await store.ready()
 
     async def test_what_was_acknowledged_outlives_a_killed_server(self, store: StateStore, server: RedisServer) -> None:
         acknowledged: dict[str, int] = {}
@@ -375,13 +389,14 @@ class TestWatching:
 
             async with asyncio.timeout(LONG.total_seconds()):
                 await anext(wakes)
+            await until(lambda: followers(server) == 1)
 
     async def test_nothing_is_followed_once_nobody_watches(self, store: StateStore, server: RedisServer) -> None:
         async with store.watch(KEY), store.watch(KEY):
-            assert server.ask("PUBSUB", "NUMSUB", f"{SESSION}:changes")[1] == 1
+            assert followers(server) == 1
         await take_turn(store)
 
-        await until(lambda: server.ask("PUBSUB", "NUMSUB", f"{SESSION}:changes")[1] == 0)
+        await until(lambda: followers(server) == 0)
 
 
 class TestReplicas:

@@ -13,6 +13,7 @@ class RedisProxy:
     def __init__(self, target: int) -> None:
         self._target = target
         self._swallows = 0
+        self._silent: set[asyncio.StreamWriter] = set()
         self._relays: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self.port = 0
         self.swallowed = 0
@@ -36,6 +37,10 @@ class RedisProxy:
         """Lets the next answers not come through: the connection ends in their place."""
         self._swallows = answers
 
+    def silence(self) -> None:
+        """Lets nothing more come through the connections that there are, as when a router has forgotten them."""
+        self._silent |= set(self._relays.values())
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -48,7 +53,8 @@ class RedisProxy:
                     self._swallows -= 1
                     self.swallowed += 1
                     break
-                writer.write(data)
+                if to_server not in self._silent:
+                    writer.write(data)
         except ConnectionError:
             pass
         finally:
