@@ -11,7 +11,7 @@ from enum import StrEnum
 from parley_server.assistants.parts import Path
 from parley_server.core.assistant import Assistant
 from parley_server.core.context import Frame
-from parley_server.core.flow import DialogFlow, DialogState
+from parley_server.core.flow import DialogState
 from parley_server.core.reactions import Handler, Reaction
 
 
@@ -41,14 +41,21 @@ class Way:
     """The condition of a transition, or how long the state waits; else empty."""
     clear: tuple[str, ...] = ()
     """Slots that lose their value on the way."""
+    silent: bool = False
+    """Whether it answers a message and says nothing."""
     place: Path
     """Where the definition names the target."""
+
+    def __str__(self) -> str:
+        return f"{self.origin} → {self.target} ({self.label or self.kind})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entrance:
     """A way that an intent or a branch opens, wherever the conversation waits."""
 
+    opener: str
+    """`intent` or `branch`."""
     name: str
     """Of the intent or branch."""
     target: Frame
@@ -77,8 +84,8 @@ class Chart:
             self._ways_from[way.origin].append(way)
         self.entrances: Sequence[Entrance] = tuple(
             entrance
-            for name, handler in self._handlers()
-            for entrance in self._entrances(name, handler)
+            for opener, name, handler in self._handlers()
+            for entrance in self._entrances(opener, name, handler)
             if entrance.target in self.states
         )
 
@@ -90,12 +97,12 @@ class Chart:
     @property
     def hands_off(self) -> bool:
         """Whether an intent or a branch gives the conversation to somebody else."""
-        return any(isinstance(handler, Reaction) and handler.handoff for _, handler in self._handlers())
+        return any(isinstance(handler, Reaction) and handler.handoff for _, _, handler in self._handlers())
 
     @property
     def reacts_by_code(self) -> bool:
         """Whether an intent or a branch runs code, which can move a conversation anywhere."""
-        return any(not isinstance(handler, Reaction) for _, handler in self._handlers())
+        return any(not isinstance(handler, Reaction) for _, _, handler in self._handlers())
 
     @property
     def has_code(self) -> bool:
@@ -143,6 +150,7 @@ class Chart:
                 kind=WayKind.ON,
                 label=transition.when.name,
                 clear=transition.clear,
+                silent=not transition.say,
                 place=(*place, "on", index),
             )
         if state.call and state.call.flow in self.assistant.machines:
@@ -156,35 +164,34 @@ class Chart:
             yield Way(origin=frame, target=target, kind=WayKind.EXPIRED, label=waited, place=(*place, "expired"))
         yield Way(origin=frame, target=Frame(frame.flow, state.next), kind=WayKind.NEXT, place=(*place, "next"))
 
-    def _handlers(self) -> Iterator[tuple[str, Handler]]:
+    def _handlers(self) -> Iterator[tuple[str, str, Handler]]:
         for intent in self.assistant.router.intents.values():
             if intent.handler:
-                yield intent.name, intent.handler
+                yield "intent", intent.name, intent.handler
         for branch in self.assistant.branches.branches:
-            yield branch.name, branch.handler
+            yield "branch", branch.name, branch.handler
 
-    def _entrances(self, name: str, handler: Handler) -> Iterator[Entrance]:
+    def _entrances(self, opener: str, name: str, handler: Handler) -> Iterator[Entrance]:
         if not isinstance(handler, Reaction):
             return
-        clear = frozenset(handler.clear)
-        if handler.start:
-            target = self._find(handler.start)
-            forgotten = clear | (self._machine(target.flow).slots if target in self.states else frozenset())
-            yield Entrance(name=name, target=target, calls=False, clear=forgotten)
-        elif handler.to:
-            for machine in self.assistant.machines:
-                yield Entrance(name=name, target=Frame(machine, handler.to), calls=False, clear=clear)
-        elif handler.call:
-            yield Entrance(name=name, target=self._find(handler.call), calls=True, clear=clear)
+        targets = [self._find(handler.start or handler.call)] if handler.start or handler.call else []
+        if handler.to:
+            targets = [Frame(machine, handler.to) for machine in self.assistant.machines]
+        for target in targets:
+            machine = self.assistant.machines.get(target.flow) if handler.start else None
+            yield Entrance(
+                opener=opener,
+                name=name,
+                target=target,
+                calls=bool(handler.call),
+                clear=frozenset(handler.clear) | (machine.slots if machine else frozenset()),
+            )
 
     def _find(self, place: str) -> Frame:
         name, _, state = place.partition("/")
         if state or name not in self.assistant.machines:
             return Frame(name, state)
         return self.initial(name)
-
-    def _machine(self, name: str) -> DialogFlow:
-        return self.assistant.machines[name]
 
 
 def _in_words(time: timedelta) -> str:

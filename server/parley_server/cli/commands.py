@@ -137,6 +137,36 @@ def check(files: tuple[Path, ...], form: str) -> None:
         raise click.exceptions.Exit(1)
 
 
+@parley.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(["svg", "mermaid"]), default="svg", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), help="Where to write it; else to the standard output.")
+@click.option("--coverage", type=click.Path(path_type=Path), help="Colour what tests covered: their --coverage-out.")
+def graph(file: Path, form: str, output: Path | None, coverage: Path | None) -> None:
+    """Draw the flows of a definition."""
+    from parley_server.cli.graph import draw  # noqa: PLC0415
+
+    with _clear_errors():
+        draw(file, form=form, output=output, coverage_file=coverage)
+
+
+@parley.command("test")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--junit", type=click.Path(path_type=Path), help="Write the outcomes as JUnit XML.")
+@click.option("--coverage-out", type=click.Path(path_type=Path), help="Write what was covered as JSON.")
+@click.option("--coverage-min", type=click.FloatRange(0, 100), default=0, help="Fail below so many percent.")
+def rehearse(files: tuple[Path, ...], junit: Path | None, coverage_out: Path | None, coverage_min: float) -> None:
+    """Hold scripted conversations with assistants, in this process, and compare what is said.
+
+    The exit status is 1 if a conversation does not go as its script expects, or too little is covered.
+    """
+    from parley_server.cli.rehearse import rehearse_files  # noqa: PLC0415
+
+    with _clear_errors():
+        if not rehearse_files(files, junit=junit, coverage_out=coverage_out, coverage_min=coverage_min):
+            raise click.exceptions.Exit(1)
+
+
 @contextmanager
 def _clear_errors() -> Iterator[None]:
     """Says what went wrong in a sentence; a traceback is for faults alone."""

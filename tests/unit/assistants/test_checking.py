@@ -43,14 +43,27 @@ FLOWS: Mapping[str, tuple[str, *tuple[tuple[Severity, str, str], ...]]] = {
     ),
     "form that leads nowhere": (
         "{ask: {collect: [name, day]}}",
+        (WARNING, "ask", "nothing is said when its form is complete: it has neither `next` nor `say`"),
         (ERROR, "ask", "no way from here reaches a final state"),
     ),
+    "silence at a complete form": (
+        "{ask: {collect: [name, day], on: [{when: confirm, to: end}]}, end: {say: Bye}}",
+        (WARNING, "ask", "nothing is said when its form is complete: it has neither `next` nor `say`"),
+    ),
+    "silence at the end": (
+        "{ask: {collect: [name, day], on: [{when: deny, to: end, say: Bye}, {when: cancel, to: end}]}, end: {}}",
+        (WARNING, "ask", "nothing is said when its form is complete: it has neither `next` nor `say`"),
+        (WARNING, "end", "the flow is over without a word when `ask` leads here"),
+    ),
     "round": (
-        "{ask: {collect: [name, day], on: [{when: deny, to: a}], next: end}, a: {next: b}, b: {next: a}, end: {}}",
+        (
+            "{ask: {collect: [name, day], on: [{when: deny, to: a}], next: end}, a: {next: b}, b: {next: a}, "
+            "end: {say: Bye}}"
+        ),
         (ERROR, "a", "the states go round without waiting for the user: main/a → main/b → main/a"),
     ),
     "round of complete forms": (
-        "{ask: {collect: [name, day], on: [{when: deny, to: end}], next: b}, b: {next: ask}, end: {}}",
+        "{ask: {collect: [name, day], on: [{when: deny, to: end}], next: b}, b: {next: ask}, end: {say: Bye}}",
         (ERROR, "ask", "the states go round without waiting for the user: main/ask → main/b → main/ask"),
     ),
     "over at once": (
@@ -59,11 +72,14 @@ FLOWS: Mapping[str, tuple[str, *tuple[tuple[Severity, str, str], ...]]] = {
         (ERROR, "ask", "no way leads to this state"),
     ),
     "read before any path fills it": (
-        "{hello: {say: '{{ slots.name }}', next: ask}, ask: {collect: [name, day], next: end}, end: {}}",
+        "{hello: {say: '{{ slots.name }}', next: ask}, ask: {collect: [name, day], next: end}, end: {say: Bye}}",
         (ERROR, "hello.say", "no path has filled `slots.name` here"),
     ),
     "compared before any path fills it": (
-        "{hello: {on: [{when: 'slots.name == \"x\"', to: ask}]}, ask: {collect: [name, day], next: end}, end: {}}",
+        (
+            "{hello: {on: [{when: 'slots.name == \"x\"', to: ask}]}, ask: {collect: [name, day], next: end}, "
+            "end: {say: Bye}}"
+        ),
         (ERROR, "hello.on.0.when", "no path has filled `slots.name` here"),
     ),
     "filled on some path only": (
@@ -77,7 +93,7 @@ FLOWS: Mapping[str, tuple[str, *tuple[tuple[Severity, str, str], ...]]] = {
     "taken back at its confirmation": (
         (
             "{ask: {collect: [name, day], next: sure}, "
-            "sure: {say: '{{ slots.name }}?', on: [{when: confirm, to: end}, {when: deny, to: ask}]}, end: {}}"
+            "sure: {say: '{{ slots.name }}?', on: [{when: confirm, to: end}, {when: deny, to: ask}]}, end: {say: Bye}}"
         ),
         (
             WARNING,
@@ -86,29 +102,38 @@ FLOWS: Mapping[str, tuple[str, *tuple[tuple[Severity, str, str], ...]]] = {
         ),
     ),
     "shadowed by always": (
-        "{ask: {collect: [name, day], on: [{when: always, to: end}, {when: deny, to: ask}], next: end}, end: {}}",
+        (
+            "{ask: {collect: [name, day], on: [{when: always, to: end}, {when: deny, to: ask}], next: end}, "
+            "end: {say: Bye}}"
+        ),
         (ERROR, "ask.on.1", "never taken: `always` stands before it"),
     ),
     "shadowed by the same": (
-        "{ask: {collect: [name, day], on: [{when: deny, to: end}, {when: deny, to: ask}], next: end}, end: {}}",
+        "{ask: {collect: [name, day], on: [{when: deny, to: end}, {when: deny, to: ask}], next: end}, end: {say: Bye}}",
         (ERROR, "ask.on.1", "never taken: the same condition stands before it"),
     ),
     "asked for again on the round": (
-        "{ask: {collect: [name, day], on: [{when: deny, to: end}], next: b}, b: {clear: [day], next: ask}, end: {}}",
+        (
+            "{ask: {collect: [name, day], on: [{when: deny, to: end}], next: b}, b: {clear: [day], next: ask}, "
+            "end: {say: Bye}}"
+        ),
     ),
     "asked for first": (
         (
             "{hello: {say: '{% if slots.name %}{{ slots.name }}{% endif %}{{ slots.day or 1 }}', next: ask}, "
-            "ask: {collect: [name, day], next: end}, end: {}}"
+            "ask: {collect: [name, day], next: end}, end: {say: Bye}}"
         ),
     ),
     "confirmed with a way out on change": (
         (
             "{ask: {collect: [name, day], next: sure}, "
-            "sure: {say: '{{ slots.name }}?', on: [{when: change, to: ask}, {when: confirm, to: end}]}, end: {}}"
+            "sure: {say: '{{ slots.name }}?', on: [{when: change, to: ask}, {when: confirm, to: end}]}, "
+            "end: {say: Bye}}"
         ),
     ),
-    "over when nobody answers": ("{ask: {collect: [name, day], expires_after: 1h, expired: end}, end: {}}",),
+    "over when nobody answers": (
+        "{ask: {collect: [name, day], say: Hm?, expires_after: 1h, expired: end}, end: {say: Bye}}",
+    ),
 }
 
 

@@ -15,6 +15,8 @@ Mutants: TypeAlias = Iterator[tuple[str, Any]]
 """What was changed, and the definition with the change."""
 TARGETS = ("to", "next", "call", "link", "start", "expired")
 """The keys that lead a conversation somewhere."""
+NEEDED = ("to", "next", "expired")
+"""Those without which a definition is another one by mistake; without the rest it only does less."""
 
 
 def read(example: Path) -> Any:
@@ -56,6 +58,9 @@ def targets_dropped(example: Path) -> Mutants:
         mutant = node = read(example)
         for step in path[:-1]:
             node = node[step]
+        # A state that says something and waits for nothing may well be the end.
+        if path[-1] not in NEEDED or (path[-1] == "next" and "say" in node and "collect" not in node):
+            continue
         del node[path[-1]]
         yield f"{'.'.join(map(str, path))} → {target}", mutant
 

@@ -14,6 +14,7 @@ def check_flows(chart: Chart) -> Iterator[Flaw]:
     """Follows the ways of every flow and sub-conversation."""
     yield from _unreachable(chart)
     yield from _over_at_once(chart)
+    yield from _silences(chart)
     yield from _traps(chart)
     yield from _calls_without_end(chart)
     yield from _rounds(chart)
@@ -39,6 +40,21 @@ def _over_at_once(chart: Chart) -> Iterator[Flaw]:
         if state.final and not state.run and len(machine.states) > 1:
             place = chart.place(chart.initial(name))
             yield Flaw(place, f"`{name}` is over where it begins: no way leads on from here", Severity.WARNING)
+
+
+def _silences(chart: Chart) -> Iterator[Flaw]:
+    """Where users are left without a word: they have said something, and nothing answers."""
+    called = {way.target.flow for way in chart.ways if way.kind is WayKind.CALL}
+    called |= {entrance.target.flow for entrance in chart.entrances if entrance.calls}
+    for frame, state in chart.states.items():
+        if state.form and not (state.next or state.say):
+            text = "nothing is said when its form is complete: it has neither `next` nor `say`"
+            yield Flaw(chart.place(frame), text, Severity.WARNING)
+        if state.final and frame.flow not in called and not (state.say or state.run or state.call):
+            silent = [way.origin.state for way in chart.ways if way.target == frame and way.silent]
+            if silent:
+                text = f"the flow is over without a word when {listed(silent)} leads here"
+                yield Flaw(chart.place(frame), text, Severity.WARNING)
 
 
 def _traps(chart: Chart) -> Iterator[Flaw]:

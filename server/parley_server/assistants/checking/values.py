@@ -194,7 +194,8 @@ def _state_flaws(values: Values, frame: Frame, root: Mapping[str, object]) -> It
         slot = ("slots", name)
         for reading in readings(part(root, slot), slot):
             if reading.place[2] != "validate":
-                yield from _flaws(reading, known, f" when `{frame}` asks for it")
+                there = known.filled([name]) if reading.place[2] == "confirm" else known
+                yield from _flaws(reading, there, f" when `{frame}` asks for it")
         if name in values.complete(frame).surely:
             # A form asks in order, so that the next slot's question may name this one.
             known = known.filled([name])

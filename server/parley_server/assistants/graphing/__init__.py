@@ -1,0 +1,1 @@
+"""Graphing: pictures of the flows of an assistant."""

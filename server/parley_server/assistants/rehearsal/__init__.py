@@ -1,0 +1,1 @@
+"""Rehearsal: scripted conversations with an assistant, held against what their author expects."""
