@@ -4,6 +4,7 @@ Everything here blocks, and belongs in the store's thread. This module must not 
 """
 
 import contextlib
+import errno
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -39,7 +40,8 @@ class BatchRunner:
         self._suspect = False
         try:
             self._tables: SessionTables | None = SessionTables(self._path, create=True, timeout=self._busy)
-            self._leases: LeaseTable | None = self._join()
+            self._leases: LeaseTable | None = None
+            self._join()
         except (apsw.Error, OSError) as error:
             raise StoreUnavailable(f"the database {path} can not be opened: {error}") from error
 
@@ -48,9 +50,17 @@ class BatchRunner:
         writes = [job for job in jobs if job.writes]
         others = [job for job in jobs if not job.writes]
         try:
-            tables, leases = self._connect()
+            tables = self._connect()
         except (apsw.Error, OSError, InvalidSettings) as error:
             self._fail(jobs, error)
+            publish(jobs)
+            return
+        try:
+            leases = self._join()
+        except (apsw.Error, OSError) as error:
+            # A disk that has no room for leases can still be read.
+            self._fail([job for job in jobs if job.step is not Step.READ], error)
+            self._read(tables, [job for job in jobs if not job.done])
             publish(jobs)
             return
         if others:
@@ -67,20 +77,20 @@ class BatchRunner:
         self._disconnect()
         self._leave()
 
-    def _connect(self) -> tuple[SessionTables, LeaseTable]:
+    def _connect(self) -> SessionTables:
         if self._suspect or (self._tables is not None and self._tables.moved()):
             self._disconnect()
         if self._tables is None:
             # What is gone may come back: an empty database in its place would lose every session.
             self._tables = SessionTables(self._path, create=False, timeout=self._busy)
             self._suspect = False
-        if self._leases is None:
-            self._leases = self._join()
-        return self._tables, self._leases
+        return self._tables
 
     def _join(self) -> LeaseTable:
-        directory = self._path.with_name(f"{self._path.name}-leases")
-        return LeaseTable(directory, lease=self._lease, timeout=self._busy)
+        if self._leases is None:
+            directory = self._path.with_name(f"{self._path.name}-leases")
+            self._leases = LeaseTable(directory, lease=self._lease, timeout=self._busy)
+        return self._leases
 
     def _disconnect(self) -> None:
         tables, self._tables = self._tables, None
@@ -196,7 +206,7 @@ def _change_lease(leases: LeaseTable, job: AnyJob, now: datetime) -> None:
 def _failure(session_id: str, error: Exception, *, maybe_applied: bool) -> Exception:
     if isinstance(error, Unreadable | apsw.CorruptError) and session_id:
         failure: Exception = SessionCorrupt(session_id, str(error))
-    elif isinstance(error, apsw.FullError):
+    elif isinstance(error, apsw.FullError) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
         failure = StoreFull()
     elif isinstance(error, apsw.Error | OSError | InvalidSettings):
         failure = StoreUnavailable(f"the database failed: {error}", maybe_applied=maybe_applied)
