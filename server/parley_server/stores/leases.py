@@ -124,11 +124,14 @@ class LeaseTable:
     def close(self) -> None:
         """Gives up every lease, and leaves."""
         with self._thread_lock:
-            for key in tuple(self._ours):
-                self.drop(key)
-            self._connection.close()
-            self._life_file(self._owner).unlink(missing_ok=True)
-            os.close(self._life)
+            try:
+                for key in tuple(self._ours):
+                    self.drop(key)
+                self._connection.close()
+                self._life_file(self._owner).unlink(missing_ok=True)
+            finally:
+                # Whatever else failed: with this the leases are free.
+                os.close(self._life)
 
     def _connect(self, timeout: timedelta) -> apsw.Connection:
         connection = apsw.Connection(str(self._directory / "leases.db"))
