@@ -35,6 +35,8 @@ from parley_server.stores.protocol import StoredSession, TurnRecord
 FORMAT = b"parley sessions 1\n"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _LOCK_PAUSE = 0.001
+_UNFINISHED = {".lock", "secret", "secret.new", "sessions", "format.new"}
+"""What a directory may hold whose making was cut short."""
 
 
 class SessionDirectory:
@@ -191,7 +193,7 @@ class SessionDirectory:
             # Two processes may find the directory empty at once.
             fcntl.flock(gate, fcntl.LOCK_EX)
             if not (self._root / "format").exists():
-                if {entry.name for entry in self._root.iterdir()} - {".lock", "secret", "sessions"}:
+                if {entry.name for entry in self._root.iterdir()} - _UNFINISHED:
                     raise InvalidSettings(f"{self._root}: this directory is another program's")
                 (self._root / "sessions").mkdir(mode=0o700, exist_ok=True)
                 _write_file(self._root / "secret", secrets.token_bytes(32))
@@ -301,7 +303,7 @@ class SessionDirectory:
         except Unsynced as error:
             raise StoreUnavailable("the disk did not confirm a write", maybe_applied=True) from error
         except (OSError, apsw.Error) as error:
-            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            if isinstance(error, apsw.FullError) or (isinstance(error, OSError) and error.errno in _NO_ROOM):
                 raise StoreFull from error
             raise StoreUnavailable(f"the directory of sessions failed: {error}") from error
 
