@@ -14,7 +14,6 @@ from support.faults_load import Crowd
 from support.faults_processes import ServerProcess, server_processes
 from support.faults_record import Outcome, Recorder
 from support.faults_scale import Report, Scale
-from support.faults_waiting import answered
 
 import parley
 
@@ -26,20 +25,20 @@ async def clients(count: int, server: ServerProcess) -> AsyncIterator[list[parle
 
 
 async def test_no_turn_is_lost_when_the_server_is_killed_and_started_again(
-    store_url: str, tmp_path: Path, scale: Scale, report: Report
+    on_disk: str, tmp_path: Path, scale: Scale, report: Report
 ) -> None:
     chance = random.Random(1)
     recorder = Recorder()
     seconds = []
-    async with server_processes(1, store_url, tmp_path) as (server,), clients(40, server) as callers:
+    async with server_processes(1, on_disk, tmp_path) as (server,), clients(40, server) as callers:
         crowd = Crowd(recorder, lambda caller: line(callers[caller]), sessions=20, seed=2)
         talking = asyncio.create_task(crowd.talk(40))
         for _ in range(scale.of(3, 100)):
-            await answered(recorder, chance.randint(1, 200))
+            await recorder.answered(chance.randint(1, 200))
             await server.kill()
             began = time.monotonic()
             await server.start()
-            await answered(recorder, 1)
+            await recorder.answered(1)
             seconds.append(time.monotonic() - began)
         crowd.stop()
         await talking

@@ -1,5 +1,8 @@
 """Calls over the wire for the recorder, by the client that callers use; it repeats nothing by itself."""
 
+from datetime import timedelta
+from typing import Unpack
+
 import grpc
 from support.faults_echo import Echo
 from support.faults_record import Answer, Kept, KeptTurn, Line, Outcome, Unanswered
@@ -7,12 +10,13 @@ from support.faults_record import Answer, Kept, KeptTurn, Line, Outcome, Unanswe
 import parley
 
 
-def line(client: parley.AsyncClient) -> Line:
-    """Turns through a client."""
+def line(client: parley.AsyncClient, *, within: timedelta | None = None, **options: Unpack[parley.TurnOptions]) -> Line:
+    """Turns through a client, each within a time; None: the client's own."""
 
     async def say(session: str, request_id: str, message: str) -> Answer:
+        names = parley.TurnOptions(session_id=session, request_id=request_id)
         try:
-            events = [event async for event in client.chat(message, session_id=session, request_id=request_id)]
+            events = [event async for event in client.chat(message, timeout=within, **(options | names))]
         except parley.ParleyError as error:
             outcome = Outcome.FAILED if error.applied == "no" else Outcome.UNKNOWN
             raise Unanswered(outcome, f"{error.status.name} {error.reason}: {error}") from error

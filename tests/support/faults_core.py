@@ -100,8 +100,9 @@ async def core(store: StateStore) -> AsyncIterator[Core]:
         limits=limits,
         clock=utc_now,
     )
+    sessions = Sessions(store=store, catalogue=catalogue, limits=limits, clock=utc_now)
     try:
-        yield Core(chat=chat, sessions=Sessions(store=store, catalogue=catalogue, limits=limits), turns=turns)
+        yield Core(chat=chat, sessions=sessions, turns=turns)
     finally:
         await turns.drain(_GRACE)
 

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,11 +11,13 @@ from pathlib import Path
 
 from support.faults_calls import open_client
 from support.faults_echo import DEFINITION, GATES
-from support.faults_waiting import until
+from support.ports import free_port
 
 import parley
 
 _TESTS = Path(__file__).parents[1]
+_LOOK_EVERY = 0.01
+_PATIENCE = 20.0
 
 
 class ServerProcess:
@@ -24,16 +25,15 @@ class ServerProcess:
 
     def __init__(self, store_url: str, folder: Path, *, lease: timedelta | None = None) -> None:
         """Takes the store, a folder for its log and the gates of its turns, and how long leases last."""
-        self.port = _free_port()
+        self.port = free_port()
         self.gates = folder
         self.log = folder / f"server-{self.port}.log"
-        module = "support.faults_short_lease" if lease else "parley_server"
-        self._command = [sys.executable, "-m", module, "serve", "--listen", f"127.0.0.1:{self.port}"]
+        self._command = [sys.executable, "-m", "parley_server", "serve", "--listen", f"127.0.0.1:{self.port}"]
         self._command += ["--store", store_url, "--assistant", str(DEFINITION), "--log-level", "warning"]
+        if lease:
+            self._command += ["--lease", str(lease.total_seconds())]
         path = os.pathsep.join(filter(None, [str(_TESTS), os.environ.get("PYTHONPATH", "")]))
         self._environment = {**os.environ, "PYTHONPATH": path, GATES: str(folder)}
-        if lease:
-            self._environment["PARLEY_FAULTS_LEASE"] = str(lease.total_seconds())
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -41,8 +41,13 @@ class ServerProcess:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(*self._command, env=self._environment, stderr=log)
 
-    async def answers(self) -> bool:
-        """Whether it serves."""
+    async def ready(self) -> None:
+        """Returns when it serves."""
+        async with asyncio.timeout(_PATIENCE):
+            while not await self._answers():  # noqa: ASYNC110 (another process has no event to wait for)
+                await asyncio.sleep(_LOOK_EVERY)
+
+    async def _answers(self) -> bool:
         if self._process is None or self._process.returncode is not None:
             raise AssertionError(f"the server has ended: {self.log.read_text()}")
         async with open_client(self.port) as client:
@@ -94,12 +99,5 @@ async def server_processes(
             closing.push_async_callback(server.kill)
             await server.start()
         for server in servers:
-            await until(server.answers, f"an answer of {server.log}")
+            await server.ready()
         yield servers
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from support.faults_echo import NOTHING, Echo
+from support.waiting import until
 
 
 class Outcome(Enum):
@@ -118,7 +119,26 @@ class Recorder:
         """How many calls ended so."""
         return sum(call.outcome is outcome for call in self.calls)
 
+    def now(self) -> float:
+        """The time, by the record's clock."""
+        return self._clock()
+
+    def went_on(self, moment: float) -> set[str]:
+        """The sessions in which a call was answered that was made after a moment."""
+        answered: set[str] = set()
+        for call in reversed(self.calls):
+            if call.ended < moment:
+                break
+            if call.began > moment and call.outcome is Outcome.OK:
+                answered.add(call.session)
+        return answered
+
     @property
     def sessions(self) -> list[str]:
         """The sessions that were spoken to."""
         return sorted({call.session for call in self.calls})
+
+    async def answered(self, more: int) -> None:
+        """Waits until so many more calls were answered."""
+        due = self.count(Outcome.OK) + more
+        await until(lambda: self.count(Outcome.OK) >= due)

@@ -1,4 +1,4 @@
-"""How thorough the tests of faults are, and where their figures go."""
+"""How thorough the tests of faults are, on which stores, and where their figures go."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,9 @@ from typing import TypeAlias
 
 Report: TypeAlias = Callable[[str], None]
 """Prints a line of what was measured."""
+
+ON_DISK = {"file": "file://{folder}/sessions", "sqlite": "sqlite:///{folder}/parley.db"}
+"""The stores on a disk, by scheme."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

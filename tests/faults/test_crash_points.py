@@ -1,0 +1,47 @@
+"""A process that ends at each thing in turn that it asks of its disk, and the next one that finds what it left."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.faults_disk import Fault
+from support.faults_scale import ON_DISK, Report, Scale
+
+TESTS = Path(__file__).parents[1]
+
+
+async def crashes(scheme: str, folder: Path, fault: Fault, *, first: int, step: int) -> list[dict[str, Any]]:
+    """What was found after the end at each point, until a process came through."""
+    path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH", "")]))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "support.faults_crashes", scheme, str(folder), fault.value, str(first), str(step)),
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    told, complaints = await process.communicate()
+    assert process.returncode == 0, complaints.decode()
+    return [json.loads(line) for line in told.splitlines()]
+
+
+@pytest.mark.parametrize("scheme", sorted(ON_DISK))
+@pytest.mark.parametrize("fault", [Fault.KILL, Fault.TEAR, Fault.POWER])
+async def test_a_turn_is_there_or_not_wherever_the_process_ends(
+    scheme: str, fault: Fault, tmp_path: Path, scale: Scale, report: Report
+) -> None:
+    points = await crashes(scheme, tmp_path, fault, first=0, step=scale.of(21, 1))
+
+    assert [point for point in points if point["found"]] == []
+    assert points[-1]["answered"] == 8, "the last process was to come through"
+    report(f"{len(points) - 1} points")
+
+
+@pytest.mark.parametrize("scheme", sorted(ON_DISK))
+async def test_a_disk_that_only_says_that_it_flushes_loses_turns_and_is_found_out(scheme: str, tmp_path: Path) -> None:
+    points = await crashes(scheme, tmp_path, Fault.LIE, first=60, step=25)
+
+    assert any("Rule.LOST" in found for point in points for found in point["found"])
