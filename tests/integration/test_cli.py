@@ -216,8 +216,8 @@ def test_a_conversation_goes_on_when_the_server_is_killed_and_started_again(
         server.process.kill()
         server.ended()
 
-    talk.type("a consultation please\n")
     with serving(tmp_path, address=server.address):
+        talk.type("a consultation please\n")
         talk.sees("Which day suits you?")
         talk.sees("[booking/details · service=consultation · missing date, time, name, email]")
         talk.type("yesterday\n")

@@ -4,8 +4,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from queue import Empty, SimpleQueue
 
 import click
 import grpc
@@ -14,7 +15,8 @@ import parley
 from parley_server.cli.printing import print_standing, printable
 
 _START_TIME = timedelta(seconds=20)
-_KNOCK_TIME = timedelta(seconds=1)
+_KNOCK_TIME = timedelta(seconds=5)
+_KNOCK_EVERY = timedelta(milliseconds=100)
 
 
 def converse(address: str, *, session_id: str | None, assistant: str, start_server: bool) -> None:
@@ -70,15 +72,18 @@ def _server(address: str, *, start: bool) -> Iterator[None]:
             while not _answers(address):
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise click.ClickException(f"no server could be started at {address}")
+                time.sleep(_KNOCK_EVERY.total_seconds())
             yield
         finally:
             process.terminate()
 
 
 def _answers(address: str) -> bool:
-    with grpc.insecure_channel(address) as channel:
-        try:
-            grpc.channel_ready_future(channel).result(timeout=_KNOCK_TIME.total_seconds())
-        except grpc.FutureTimeoutError:
-            return False
+    states: SimpleQueue[grpc.ChannelConnectivity] = SimpleQueue()
+    with grpc.insecure_channel(address) as channel, suppress(Empty):
+        channel.subscribe(states.put, try_to_connect=True)
+        while (state := states.get(timeout=_KNOCK_TIME.total_seconds())) is not grpc.ChannelConnectivity.READY:
+            if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                return False
         return True
+    return False
