@@ -27,7 +27,8 @@ QUOTED = "p%40ss%2Fw%3Frd%231%25"
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     with RedisServer(tmp_path_factory.mktemp("redis"), *NO_DISK) as server:
         server.ask("ACL", "SETUSER", "parley", "on", f">{PASSWORD}", "~parley:*", "resetchannels", "&parley:*", "+@all")
-        server.ask("ACL", "SETUSER", "tenant", "on", f">{PASSWORD}", "~*", "+@all", "-config")
+        server.ask("ACL", "SETUSER", "tenant", "on", f">{PASSWORD}", "~*", "allchannels", "+@all", "-config")
+        server.ask("ACL", "SETUSER", "mute", "on", f">{PASSWORD}", "~parley:*", "resetchannels", "+@all")
         server.ask("ACL", "SETUSER", "guest", "on", f">{PASSWORD}", "~*", "+@read")
         yield server
 
@@ -121,7 +122,7 @@ async def test_a_user_whose_keys_and_channels_are_limited_to_parleys_can_serve(s
     assert b"db2:keys=2," in server.ask("INFO", "keyspace")
 
 
-@pytest.mark.parametrize("credentials", ["parley:wrong", f"nobody:{QUOTED}", f"guest:{QUOTED}"])
+@pytest.mark.parametrize("credentials", ["parley:wrong", f"nobody:{QUOTED}", f"mute:{QUOTED}", f"guest:{QUOTED}"])
 async def test_a_server_that_does_not_let_parley_in_is_refused_without_a_word_of_the_password(
     server: RedisServer, credentials: str
 ) -> None:

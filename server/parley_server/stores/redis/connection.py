@@ -145,6 +145,10 @@ class Connection(asyncio.Protocol):
             if self._on_push is not None:
                 self._on_push(reply)
             return
+        if not self._waiting:
+            # A refusal of something that pushes should have answered.
+            self.abort()
+            return
         answer = self._waiting.popleft()
         if answer.done():
             return

@@ -30,6 +30,8 @@ async def verify(nodes: Nodes, url: RedisUrl) -> Durability:
     try:
         for answer in await nodes.ask_everyone("INFO"):
             _check(_facts(answer), url)
+        # A user that may not publish would fail in the midst of a commit.
+        await nodes.ask_everyone("PUBLISH", "parley:opened", "")
         flushes = await _flushes(nodes)
     except Refusal as refusal:
         if refusal.code in ("WRONGPASS", "NOAUTH", "NOPERM"):

@@ -99,8 +99,8 @@ class SessionFrames:
         """
         if answer is None:
             return Loaded()
-        standing_, expires_at, snapshot, turn, record, recent = answer
-        standing = self.read_standing(standing_)
+        text, expires_at, snapshot, turn, record, recent = answer
+        standing = self.read_standing(text)
         if snapshot is None or expires_at is None:
             raise Unreadable("its snapshot is missing")
         first = standing.version + 1 - len(recent)

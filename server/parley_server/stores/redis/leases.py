@@ -28,7 +28,7 @@ class Leases:
         self._name = secrets.token_hex(8)
         self._numbers = count()
         self._lease = lease
-        # A third, as with renewals: that much of a lease may pass before anything is lost.
+        # How long a lease waits for the one that it was granted to, who may have died.
         self.grace_ms = max(lease // (3 * MILLISECOND), 1)
         self._held: dict[str, Sequence[bytes]] = {}
         self._grants: dict[str, asyncio.Event] = {}

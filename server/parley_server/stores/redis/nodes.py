@@ -15,7 +15,7 @@ from parley_server.errors import StoreFull, StoreUnavailable
 from parley_server.stores.redis.connection import Address, Connection, Push, Refusal, Word
 from parley_server.stores.redis.frames import Unreadable
 from parley_server.stores.redis.scripts import Script
-from parley_server.stores.redis.topology import Topology
+from parley_server.stores.redis.topology import Topology, hear_failure
 
 _PAUSES = (0.0, 0.05)
 """Seconds before what failed is tried again."""
@@ -23,8 +23,8 @@ _ELSEWHERE = {"MOVED", "READONLY", "MASTERDOWN"}
 """The server is not, or no longer, the one to ask."""
 _LATER = {"ASK", "BUSY", "CLUSTERDOWN", "LOADING", "TRYAGAIN"}
 """The server is not ready, or its slot is on the way to another one."""
-_NOT_RUN = _ELSEWHERE | _LATER | {"MISCONF", "NOAUTH", "NOPERM", "NOREPLICAS", "NOSCRIPT", "OOM"}
-"""Refusals that come before anything was changed."""
+_NOT_RUN = _ELSEWHERE | _LATER | {"MISCONF", "NOAUTH", "NOREPLICAS", "NOSCRIPT", "OOM"}
+"""Refusals that come before anything was changed. A lack of rights may show in the midst of a script."""
 
 
 @dataclass(slots=True)
@@ -154,8 +154,7 @@ class Nodes:
         connecting = self._connections.get((address, confirming))
         if connecting is None or _is_spent(connecting):
             connecting = self._connections[address, confirming] = asyncio.create_task(self._connect(address))
-            # If all who wait for it go away, nobody is left to hear of its failure.
-            connecting.add_done_callback(_hear)
+            connecting.add_done_callback(hear_failure)
         if connecting.done():
             return connecting.result()
         return await asyncio.shield(connecting)
@@ -175,11 +174,6 @@ def _is_spent(connecting: asyncio.Task[Connection]) -> bool:
     if not connecting.done():
         return False
     return connecting.cancelled() or connecting.exception() is not None or connecting.result().lost.is_set()
-
-
-def _hear(connecting: asyncio.Task[Connection]) -> None:
-    if not connecting.cancelled():
-        connecting.exception()
 
 
 def _address_in(refusal: Refusal) -> Address:

@@ -73,6 +73,7 @@ class _Question(Generic[T]):
     async def answer(self, servers: Iterable[Address]) -> T:
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(first_answer(self._ask, servers))
+            self._asking.add_done_callback(hear_failure)
         # One of those who wait may go away, which the others must not suffer from.
         return await asyncio.shield(self._asking)
 
@@ -197,6 +198,12 @@ async def first_answer(ask: Callable[[Address], Awaitable[T]], servers: Iterable
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     raise ConnectionRefusedError(f"none of the servers answers: {failure}")
+
+
+def hear_failure(task: asyncio.Task[Any]) -> None:
+    """Takes note of a failure for those who waited for it: if all have gone away, asyncio takes it for overlooked."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _slot(key: bytes) -> int:
