@@ -1,102 +1,76 @@
-"""Scores the typed value readers on `slots_typed.jsonl`, by the rules of the data's README.
+"""Scores single slots on `slots_typed.jsonl`, by the rules of the data's README.
 
-Run: `python -m benchmarks.nlu.slots [--errors TYPE] [--half odd|even]`. The data's folder is `PARLEY_DATA`, else
-`../shared/data` beside the repository.
+Each message is read as a turn of an assistant with that one slot. Run: `python -m benchmarks.nlu.slots [--errors TYPE]
+[--half odd|even]`.
 """
 
 import argparse
-import json
 import math
-import os
 import re
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from datetime import time as clock
-from pathlib import Path
-from statistics import median
-from typing import Any, TypeAlias
-from zoneinfo import ZoneInfo
+from datetime import date, time
+from functools import partial
+from typing import TypeAlias
 
-from parley_server.core.slots import Candidate, Choice, SlotDefinition, SlotType
-from parley_server.nlu.values import Reference, read_slot
+from benchmarks.nlu.data import Record, half_of, lines_of, microseconds, noon
+from parley_server.core.slots import Choice, SlotDefinition, SlotType
+from parley_server.core.understanding import Situation
+from parley_server.nlu.rules import RulesUnderstander
 
 Value: TypeAlias = str | float | bool | None
 
-DATA = Path(os.environ.get("PARLEY_DATA", Path(__file__).parents[3] / "shared" / "data"))
 ASKED_TAGS = frozenset({"asked", "bare"})
 """A bare message is nothing but a value: it can only be an answer."""
-ROUNDS = 5
-"""How often each message is read; its time is the median."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One message and the value that it gives for one slot."""
-
-    id: str
-    message: str
-    definition: SlotDefinition
-    reference: Reference
-    asked: bool
-    expected: Value
-    also: tuple[Value, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What the readers made of a case."""
+    """What was made of one message and the value that it gives for one slot."""
 
-    case: Case
+    case: Record
+    situation: Situation
     predicted: Value
-    microseconds: float
+
+    @property
+    def kind(self) -> SlotType:
+        return SlotType(self.case["type"])
 
     @property
     def right(self) -> bool:
-        return same(self.case.definition.type, self.predicted, self.case.expected)
+        return same(self.kind, self.predicted, self.case["expected"])
 
     @property
     def lenient(self) -> bool:
-        return self.right or any(same(self.case.definition.type, self.predicted, also) for also in self.case.also)
+        return self.right or any(same(self.kind, self.predicted, other) for other in self.case.get("also", ()))
 
 
-def load(path: Path) -> list[Case]:
-    with path.open(encoding="utf-8") as lines:
-        return [case_of(json.loads(line)) for line in lines]
+def run(case: Record, rules: RulesUnderstander) -> Outcome:
+    situation = situation_of(case)
+    (name,) = situation.slots
+    found = rules.read(case["message"], situation).slots.get(name)
+    value = found.value if found else None
+    predicted = value.isoformat() if isinstance(value, date | time) else value
+    return Outcome(case=case, situation=situation, predicted=predicted)
 
 
-def case_of(row: dict[str, Any]) -> Case:
-    slot = row.get("slot") or {"name": row["type"], "description": ""}
-    today = date.fromisoformat(row.get("reference_date", "2026-01-05"))
-    also = row.get("also", [])
-    return Case(
-        id=row["id"],
-        message=row["message"],
-        definition=SlotDefinition(
-            name=slot["name"],
-            type=SlotType(row["type"]),
-            description=slot["description"],
-            choices=tuple(Choice(name=name) for name in row.get("choices", ())),
-        ),
-        reference=Reference(now=datetime.combine(today, clock(12), tzinfo=ZoneInfo("America/New_York"))),
-        asked=bool(row["prompt"]) or not ASKED_TAGS.isdisjoint(row["tags"]),
-        expected=row["expected"],
-        also=tuple(also if isinstance(also, list) else [also]),
+def situation_of(case: Record) -> Situation:
+    slot = case.get("slot") or {"name": case["type"], "description": ""}
+    definition = SlotDefinition(
+        name=slot["name"],
+        type=SlotType(case["type"]),
+        description=slot["description"],
+        choices=tuple(Choice(name=name) for name in case.get("choices", ())),
     )
-
-
-def run(case: Case) -> Outcome:
-    seconds = []
-    found = None
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        found = read_slot(case.message, case.definition, case.reference, asked=case.asked)
-        seconds.append(time.perf_counter() - start)
-    value = found.value if isinstance(found, Candidate) else None
-    predicted = value.isoformat() if isinstance(value, date | clock) else value
-    return Outcome(case=case, predicted=predicted, microseconds=median(seconds) * 1e6)
+    asked = bool(case["prompt"]) or not ASKED_TAGS.isdisjoint(case["tags"])
+    return Situation(
+        now=noon(case.get("reference_date", "2026-01-05")),
+        slots={definition.name: definition},
+        requested=definition.name if asked else "",
+        # As the core says of a boolean that it has asked for.
+        confirming=asked and definition.type is SlotType.BOOLEAN,
+    )
 
 
 def same(kind: SlotType, predicted: Value, expected: Value) -> bool:
@@ -122,20 +96,20 @@ def share(rights: Iterable[bool]) -> str:
     return f"{sum(marks)}/{len(marks)} {100 * sum(marks) / len(marks):5.1f} %" if marks else "-"
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
+def table(outcomes: Sequence[Outcome], rules: RulesUnderstander) -> str:
     by_type: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
-        by_type[outcome.case.definition.type].append(outcome)
+        by_type[outcome.kind].append(outcome)
     by_type["all"] = list(outcomes)
     head = ("type", "right", "with a value", "null", "lenient", "median µs")
     rows = [
         (
             kind,
             share(outcome.right for outcome in group),
-            share(outcome.right for outcome in group if outcome.case.expected is not None),
-            share(outcome.right for outcome in group if outcome.case.expected is None),
+            share(outcome.right for outcome in group if outcome.case["expected"] is not None),
+            share(outcome.right for outcome in group if outcome.case["expected"] is None),
             share(outcome.lenient for outcome in group),
-            f"{median(outcome.microseconds for outcome in group):.1f}",
+            f"{microseconds(partial(rules.read, o.case['message'], o.situation) for o in group):.0f}",
         )
         for kind, group in by_type.items()
     ]
@@ -143,19 +117,18 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--errors", metavar="TYPE", choices=[*SlotType], help="list the wrong cases of a type")
-    arguments.add_argument("--half", choices=["odd", "even"], help="score every second case of the data alone")
-    options = arguments.parse_args()
-    cases = load(DATA / "slots_typed.jsonl")
-    if options.half:
-        cases = cases[options.half == "even" :: 2]
-    outcomes = [run(case) for case in cases]
-    print(table(outcomes))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--errors", metavar="TYPE", choices=[*SlotType], help="print the wrong cases of a type")
+    parser.add_argument("--half", choices=("all", "even", "odd"), default="all")
+    options = parser.parse_args()
+    rules = RulesUnderstander()
+    outcomes = [run(case, rules) for case in half_of(lines_of("slots_typed.jsonl"), options.half)]
+    print(table(outcomes, rules))
     for outcome in outcomes:
         case = outcome.case
-        if case.definition.type == options.errors and not outcome.right:
-            print(f"{case.id} {case.definition.name} {case.message!r}: {outcome.predicted!r}, not {case.expected!r}")
+        if outcome.kind == options.errors and not outcome.right:
+            (name,) = outcome.situation.slots
+            print(f"{case['id']} {name} {case['message']!r}: {outcome.predicted!r}, not {case['expected']!r}")
 
 
 if __name__ == "__main__":

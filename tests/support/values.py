@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from parley_server.core.slots import Candidate, SlotDefinition, SlotType, SlotValue
-from parley_server.nlu.values import READERS, Reference, Refusal, read_slot
+from parley_server.core.slots import SlotDefinition, SlotType, SlotValue
+from parley_server.nlu.values import READERS, Reference, Refusal
 
 NOW = datetime(2026, 3, 4, 10, tzinfo=ZoneInfo("America/New_York"))
 
@@ -34,9 +34,3 @@ def found(message: str, definition: SlotDefinition, *, locale: str = "en-US") ->
         assert message[candidate.start : candidate.end] == candidate.raw
         assert 0 <= candidate.score <= 1
     return [candidate.value for candidate in candidates]
-
-
-def read(message: str, definition: SlotDefinition, *, asked: bool = False) -> SlotValue | Refusal | None:
-    """The value that a turn takes for a slot."""
-    reading = read_slot(message, definition, Reference(now=NOW), asked=asked)
-    return reading.value if isinstance(reading, Candidate) else reading

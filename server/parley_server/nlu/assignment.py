@@ -65,7 +65,8 @@ def assign(offers: Sequence[Offer], message: str, *, last: bool) -> dict[str, Ca
         key=lambda o: (
             -round(o.weight, 2),
             _RANK[o.type],
-            -len(o.candidate.raw),
+            # Of two names the longer one is likelier meant; of two numbers it is not.
+            -len(o.candidate.raw) if o.type is SlotType.STRING else 0,
             direction * o.candidate.start,
             o.place,
         )

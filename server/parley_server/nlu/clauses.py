@@ -24,7 +24,12 @@ FUNCTION_WORDS = word_set("""
 
 _CLAUSE = re.compile(r"((?:[^.!?;,:\n\u2026\u2014]|(?<=\d)[.:,](?=\d))+)([.!?;,:\n\u2026\u2014]*)")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
-_APOSTROPHES = str.maketrans("", "", "'\u2019\u2018`")
+_AS_WORDS = str.maketrans({
+    **dict.fromkeys("'\u2019\u2018`", ""),
+    **dict.fromkeys("\U0001f44c\U0001f44d\u2705\u2714", " yes "),
+    **dict.fromkeys("\U0001f44e\u274c\U0001f645", " no "),
+})  # fmt: skip
+"""How signs are read: a thumb that points up is a yes."""
 
 _OPENING = (
     "oh|ah|um+|uh+|er|erm|hm+|mm+|well|so|and|then|hey|hi|hello|also|just|look|listen|thanks|thank you|"
@@ -53,7 +58,7 @@ class Clause:
 def clauses_of(message: str) -> list[Clause]:
     """Splits a message at its punctuation. A mark inside a number or a time splits nothing."""
     found = []
-    for text, marks in _CLAUSE.findall(message.lower().translate(_APOSTROPHES)):
+    for text, marks in _CLAUSE.findall(message.lower().translate(_AS_WORDS)):
         words = " ".join(_WORD.findall(text))
         if words:
             core = _OPENED.sub("", _CLOSED.sub("", words))

@@ -16,11 +16,12 @@ from parley_server.nlu.corrections import is_denied, is_inquiry, revises
 from parley_server.nlu.free_text import FreeText
 from parley_server.nlu.slot_words import SlotWords, Spoken
 from parley_server.nlu.values import READERS
+from parley_server.nlu.values.counted import IMPLIED, UNTOLD
 from parley_server.nlu.values.protocol import Reference, Refusal
 
 _NEAR = 0.5
 """How near a slot's words must stand to a value to change the slot unasked."""
-_CERTAIN = 0.5
+_CERTAIN = 0.4
 """How sure a value must be, the nearness of its slot's words included, to be taken unasked."""
 _BY_CHANCE = 0.3
 """Below this a value is meant for something else, even where the slot was asked for."""
@@ -36,6 +37,8 @@ _ATTEMPTS: Mapping[SlotType, re.Pattern[str]] = {
     **dict.fromkeys((SlotType.INTEGER, SlotType.FLOAT), re.compile(r"[^?]*\d[^?]*")),
 }
 """What a short message that was asked for looks like when it tries to be a value of a type."""
+_OF_ANY_WORDS = frozenset({SlotType.STRING, SlotType.BOOLEAN})
+"""The types whose value, where it was asked for, is told by the message as a whole."""
 _MOST = 20
 """How many values of a message are looked at for one slot: nobody says more, and the time stays bounded."""
 _SHORT = 4
@@ -96,9 +99,12 @@ class SlotFinder:
     def _offers(self, heard: _Heard) -> Iterator[Offer]:
         for place, definition in enumerate(self._definitions):
             asked = definition.name == heard.situation.requested
-            for candidate in islice(self._candidates(heard, definition), _MOST):
+            found = list(islice(self._candidates(heard, definition), _MOST))
+            for candidate in found or (_alone(heard, definition) if asked else ()):
+                if candidate.score < _BY_CHANCE:
+                    continue
                 nearness = self._nearness(heard, definition, candidate)
-                if candidate.score + nearness < (_BY_CHANCE if asked else _CERTAIN):
+                if not asked and candidate.score + nearness < _CERTAIN:
                     continue
                 yield Offer(
                     slot=definition.name,
@@ -117,7 +123,7 @@ class SlotFinder:
         elif definition.name in self._counts:
             choices = self._counts[definition.name]
             for number in READERS[SlotType.INTEGER].find(heard.message, definition, heard.reference):
-                if number.value in choices:
+                if number.value in choices and number.score > IMPLIED:
                     yield replace(number, value=choices[number.value])
         elif definition.type is SlotType.CHOICE:
             for choice in READERS[definition.type].find(heard.message, definition, heard.reference):
@@ -140,7 +146,7 @@ class SlotFinder:
         for definition in self._definitions:
             asked = definition.name == heard.situation.requested
             sign = _SIGNS.get(definition.type)
-            if definition.name in found or definition.type in {SlotType.STRING, SlotType.BOOLEAN}:
+            if definition.name in found or definition.type in _OF_ANY_WORDS:
                 continue
             if not asked and not (sign and heard.is_open(definition.name) and sign.search(heard.message)):
                 continue
@@ -161,6 +167,15 @@ def _extracted(heard: _Heard, definition: SlotDefinition) -> Iterator[Candidate]
             yield Candidate(value=value, raw=words, start=start)
 
 
+def _alone(heard: _Heard, definition: SlotDefinition) -> Iterator[Candidate]:
+    """Reads the message as nothing but the value that was asked for: "the second one" for a choice, "15" for a time."""
+    raw = heard.message.strip()
+    if definition.extractor is None and definition.type not in _OF_ANY_WORDS:
+        value = READERS[definition.type].parse(raw, definition, heard.reference)
+        if not isinstance(value, Refusal):
+            yield Candidate(value=value, raw=raw, start=heard.message.index(raw))
+
+
 def _is_barred(heard: _Heard, definition: SlotDefinition, candidate: Candidate, nearness: float) -> bool:
     """Whether the message, though it has the value, does not give it to the slot."""
     text, start = heard.spoken.message, candidate.start
@@ -170,7 +185,7 @@ def _is_barred(heard: _Heard, definition: SlotDefinition, candidate: Candidate, 
         return True
     if definition.name == heard.situation.requested or heard.revising:
         return False
-    if candidate.raw == "one" and candidate.score <= _CERTAIN and nearness < _NEAR:
+    if candidate.raw == "one" and candidate.score <= UNTOLD and nearness < _NEAR:
         return _COUNTS_ALONE.search(text, 0, start) is None
     if heard.is_open(definition.name) or nearness >= _NEAR:
         return False

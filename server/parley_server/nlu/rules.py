@@ -25,7 +25,7 @@ _KNOWN = 64
 _ASKS = phrases(
     ["what|why|how|who|when|where|which", "(?:is|are|do|does|can|could|should|may|must) (?:i|you|it|that|this|there)"]
 )
-_HEAD = re.compile(r"\w[^,.;:!?\n]*")
+_HEAD = re.compile(r"[^\s,.;:!?][^,.;:!?\n]*")
 
 
 class RulesUnderstander:
@@ -59,7 +59,10 @@ class _Reading:
         self.finder = finder
         self.classifier = classifier
         self.clauses = clauses_of(message)
-        self.answer = answer_of(self.clauses, asked=situation.confirming)
+        self.asked = situation.slots.get(situation.requested)
+        """The slot that was asked for."""
+        yes_or_no = situation.confirming or (self.asked is not None and self.asked.type is SlotType.BOOLEAN)
+        self.answer = answer_of(self.clauses, asked=yes_or_no)
         intents = classifier.match(message)
         # "No, thanks" is an answer that is polite, and no thanks.
         polite = self.answer is not None and all(not c.core or answer_of([c], asked=True) for c in self.clauses)
@@ -88,6 +91,8 @@ class _Reading:
         order = order_of(self.clauses)
         if order is None or self.answer is Answer.YES or (found and not self._says_no_choice()):
             return None
+        if order.command is Command.THANKS and self.answer:
+            return None
         # One word shared with its examples makes an intent look likely: a bare "cancel" must be one of them, and for
         # "cancel the booking" they must speak of cancelling, not of bookings alone.
         if order.verb:
@@ -98,8 +103,7 @@ class _Reading:
 
     def _says_no_choice(self) -> bool:
         """Whether the message is one clause and no choice of what was asked: there "help" is not "help desk"."""
-        asked = self.situation.slots.get(self.situation.requested)
-        choices = asked.choices if asked else ()
+        choices = self.asked.choices if self.asked else ()
         names = {name.casefold() for choice in choices for name in (choice.name, *choice.synonyms)}
         return len(self.clauses) == 1 and self.clauses[0].words not in names
 
@@ -108,14 +112,13 @@ class _Reading:
         return self.intents[0].score if self.intents else 0.0
 
     def _with_reply(self, slots: Mapping[str, Candidate]) -> Mapping[str, Candidate]:
-        """Adds what the message as a whole says for the slot that was asked for, if nothing was found for it."""
-        asked = self.situation.slots.get(self.situation.requested)
-        reply = None
-        if asked is None or asked.name in slots:
+        """Adds what the message as a whole says for the slot that was asked for: a yes or no, or free text."""
+        asked, reply = self.asked, None
+        if asked is None:
             return slots
         if asked.type is SlotType.BOOLEAN:
-            reply = self._yes_or_no(slots.values())
-        elif asked.type is SlotType.STRING and self._may_be_text():
+            reply = self._yes_or_no([candidate for name, candidate in slots.items() if name != asked.name])
+        elif asked.type is SlotType.STRING and asked.name not in slots and self._may_be_text():
             reply = self.finder.whole(asked.name, self.message, slots, self.situation)
         if reply is None:
             return slots

@@ -1,5 +1,6 @@
 """Slots: many values in one message, each to the slot that it is meant for."""
 
+from collections.abc import Sequence
 from datetime import date, time
 
 import pytest
@@ -19,6 +20,7 @@ TRIP = (
     slot("destination", description="where the trip ends"),
     slot("seats", SlotType.CHOICE, "number of seats", "1 2 3 4 5"),
 )
+CALL = slot("mobile", SlotType.PHONE)
 VISIT = (slot("reason", description="why the user comes"), *BOOKING)
 
 
@@ -53,10 +55,11 @@ def test_one_message_fills_every_slot_that_it_has_a_value_for() -> None:
         (TRIP, "to New York from Los Angeles, CA", {"origin": "Los Angeles, CA", "destination": "New York"}),
         (TRIP, "two seats to Rome please", {"seats": "2", "destination": "Rome"}),
         (VISIT, "the reason is a toothache", {"reason": "a toothache"}),
+        ([CALL], "the phone of the shop is 415-555-2671 and my mobile is 415-555-2672", {"mobile": "+14155552672"}),
     ],
 )
 def test_the_words_near_a_value_say_which_slot_it_is_for(
-    slots: tuple[SlotDefinition, ...], message: str, expected: dict[str, SlotValue]
+    slots: Sequence[SlotDefinition], message: str, expected: dict[str, SlotValue]
 ) -> None:
     assert values(read(message, slots=slots)) == expected
 
@@ -109,6 +112,23 @@ def test_free_text_that_was_asked_for_is_taken(message: str, expected: str) -> N
 )
 def test_what_is_clearly_something_else_is_no_free_text(message: str, expected: dict[str, SlotValue]) -> None:
     assert values(read(message, slots=VISIT, requested="reason", intents=INTENTS)) == expected
+
+
+@pytest.mark.parametrize(
+    ("requested", "message", "expected"),
+    [
+        ("service", "the second one", {"service": "support"}),
+        ("service", "3", {"service": "sales"}),
+        ("service", "the last one please", {"service": "sales"}),
+        ("time", "15", {"time": time(15)}),
+        ("date", "2", {}),
+    ],
+)
+def test_what_is_a_value_only_as_the_answer_is_taken_where_it_was_asked_for(
+    requested: str, message: str, expected: dict[str, SlotValue]
+) -> None:
+    assert values(read(message, requested=requested)) == expected
+    assert values(read(message)) == {}
 
 
 def test_free_text_that_was_asked_for_keeps_the_values_in_it() -> None:
@@ -182,6 +202,13 @@ def test_a_filled_slot_changes_only_where_the_message_says_so(message: str, expe
     ("message", "confirming", "expected"),
     [
         ("yes please", True, {"insured": True}),
+        ("Yup that's fine", False, {"insured": True}),
+        ("Not right now thanks", False, {"insured": False}),
+        ("No, thank you. That's all I need for now.", True, {"insured": False}),
+        ("Yes please from Paris", False, {"insured": True, "origin": "Paris"}),
+        ("yes, but not insured for theft", True, {"insured": True}),
+        ("\U0001f44d", True, {"insured": True}),
+        ("\U0001f44e, two seats", True, {"insured": False, "seats": "2"}),
         ("sounds good", True, {"insured": True}),
         ("no, and two seats", True, {"insured": False, "seats": "2"}),
         ("nope", False, {"insured": False}),
@@ -202,3 +229,34 @@ def test_yes_and_no_answer_a_boolean_that_was_asked_for(
 )
 def test_a_question_for_a_fact_is_no_wish(message: str, expected: dict[str, SlotValue]) -> None:
     assert values(read(message, slots=[slot("parking", SlotType.BOOLEAN, "whether there is parking")])) == expected
+
+
+ORDER = SlotDefinition(
+    name="order",
+    type=SlotType.STRING,
+    extractor=lambda message: next((w for w in message.split() if w.isupper()), None),
+)
+WEEKS = SlotDefinition(
+    name="weeks", type=SlotType.INTEGER, extractor=lambda message: message.rpartition("for ")[2] or None
+)
+
+
+@pytest.mark.parametrize(
+    ("definition", "message", "expected"),
+    [
+        (ORDER, "cancel order AB12 now", {"order": "AB12"}),
+        (ORDER, "cancel it", {}),
+        (WEEKS, "2 of us for three weeks", {"weeks": 3}),
+        (WEEKS, "2 of us for ever", {}),
+    ],
+)
+def test_the_definitions_own_extractor_decides_and_what_it_finds_is_read_as_the_slots_type(
+    definition: SlotDefinition, message: str, expected: dict[str, SlotValue]
+) -> None:
+    assert values(read(message, slots=[definition])) == expected
+
+
+def test_what_an_extractor_finds_and_is_no_value_is_refused_where_it_was_asked_for() -> None:
+    refused = read("for 2.5", slots=[WEEKS], requested="weeks").rejected
+
+    assert [(rejection.slot, rejection.raw) for rejection in refused] == [("weeks", "2.5")]

@@ -18,7 +18,6 @@ _REFUSAL = Refusal("Please answer yes or no.")
 _VOLUNTEERED = 0.8
 """The score of a value that is told by the slot's name alone."""
 
-_SIGN = re.compile(r"^\W*?(?:(?P<yes>[\U0001f44c\U0001f44d\u2705\u2714])|(?P<no>[\U0001f44e\u274c\U0001f645]))")
 _DENIED = re.compile(
     r"\b(?:no|not|non|without|never|[a-z]+n't|dont|doesnt|cannot|avoid|hate|exclude|skip)\b(?:[\s-]+\w+){0,3}[\s-]*$"
 )
@@ -47,9 +46,6 @@ class BooleanReader:
             return words
         if not isinstance(words, str):
             return _REFUSAL
-        sign = _SIGN.match(words)
-        if sign:
-            return sign["yes"] is not None
         answer = answer_of(clauses_of(words), asked=True)
         return answer is Answer.YES if answer else _REFUSAL
 

@@ -13,6 +13,8 @@ from parley_server.nlu.values.words import WORD, name_stems, stem, stems_of
 
 UNFIT = 0.1
 """How well a numeral fits a slot when it counts something else."""
+UNTOLD = 0.5
+"""How well a numeral fits a slot when it counts nothing that is named."""
 IMPLIED = 0.4
 """How well a thing that is named with no number, such as "a room", fits a slot that counts such things."""
 
@@ -72,7 +74,7 @@ def _kinds(name: str, description: str) -> frozenset[str]:
 def fit(message: str, start: int, end: int, definition: SlotDefinition) -> float:
     """Says how well what the numeral at a place of a folded message counts fits the slot, from 0 to 1.
 
-    1: it names the slot's own thing. 0.5: it names none. `UNFIT`: it names another one.
+    1: it names the slot's own thing. `UNTOLD`: it names none. `UNFIT`: it names another one.
     """
     lead = _BEFORE.search(message, max(0, start - 12), start)
     after = _AFTER.match(message, end)
@@ -107,7 +109,7 @@ def implied(message: str, definition: SlotDefinition) -> tuple[int, slice] | Non
 
 def _fit_of(kind: str | None, wanted: frozenset[str]) -> float:
     if kind is None or (not wanted and kind != "clock"):
-        return 0.5
+        return UNTOLD
     if kind in wanted:
         return 0.9
     return 0.6 if any((slot, kind) in _FITTING for slot in wanted) else UNFIT

@@ -1,5 +1,5 @@
 import pytest
-from support.values import found, parsed, read, refusal, slot
+from support.values import found, parsed, refusal, slot
 
 from parley_server.core.slots import SlotType
 
@@ -40,8 +40,3 @@ def test_what_is_neither_is_refused(words: object) -> None:
 )
 def test_the_slots_own_words_are_found_unasked(name: str, message: str, expected: list[bool]) -> None:
     assert found(message, slot(SlotType.BOOLEAN, name)) == expected
-
-
-def test_an_answer_counts_more_than_the_slots_words() -> None:
-    assert read("yes, but not with parking", PARKING, asked=True) is True
-    assert read("yes, but not with parking", PARKING) is False

@@ -3,7 +3,8 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.values import found, parsed, read, refusal, slot
+from support.reading import read, values
+from support.values import found, parsed, refusal, slot
 
 from parley_server.core.slots import SlotType
 
@@ -118,7 +119,7 @@ def test_digits_and_words_that_count_nothing_are_not_found(message: str) -> None
     ],
 )
 def test_a_number_is_the_slots_whose_things_it_counts(name: str, message: str, expected: int | None) -> None:
-    assert read(message, slot(SlotType.INTEGER, name)) == expected
+    assert values(read(message, slots=[slot(SlotType.INTEGER, name)])).get(name) == expected
 
 
 @given(number=st.integers(min_value=-(10**15), max_value=10**15))
