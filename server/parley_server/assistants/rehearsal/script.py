@@ -108,8 +108,7 @@ class Script:
     @property
     def now(self) -> datetime:
         """When each conversation begins, aware."""
-        now = self.model.now
-        return now if now.tzinfo else now.replace(tzinfo=ZoneInfo(self.assistant.time_zone))
+        return _aware(self.model.now, self.assistant)
 
     def place(self, path: Path) -> str:
         """`file:line:column` of a part of the script."""
@@ -133,10 +132,10 @@ def load_script(path: pathlib.Path) -> Script:
     defects = list(_unknown_names(model, chart))
     given = []
     for index, conversation in enumerate(model.conversations):
-        values = {}
+        values: dict[str, SlotValue] = {}
         for name, literal in conversation.slots.items():
             try:
-                values[name] = _given_value(assistant, name, literal, model.now)
+                values[name] = _given_value(assistant, name, literal, values, _aware(model.now, assistant))
             except ValueError as error:
                 defects.append((("conversations", index, "slots", name), str(error)))
         given.append(values)
@@ -166,7 +165,9 @@ def _unknown_names(model: ScriptModel, chart: Chart) -> Iterator[tuple[Path, str
                     yield (*place, "state"), f"there is no state `{step}`"
 
 
-def _given_value(assistant: Assistant, name: str, literal: Literal, now: datetime) -> SlotValue:
+def _given_value(
+    assistant: Assistant, name: str, literal: Literal, known: Mapping[str, SlotValue], now: datetime
+) -> SlotValue:
     slot = assistant.slots.definitions.get(name)
     value: SlotValue = literal
     if slot and slot.type is SlotType.DATE:
@@ -175,8 +176,11 @@ def _given_value(assistant: Assistant, name: str, literal: Literal, now: datetim
         value = time.fromisoformat(str(literal))
     elif slot and slot.type is SlotType.FLOAT and isinstance(literal, int):
         value = float(literal)
-    aware = now if now.tzinfo else now.replace(tzinfo=ZoneInfo(assistant.time_zone))
-    refusal = assistant.slots.validate(name, value, ValidationScope(slots={}, now=aware))
+    refusal = assistant.slots.validate(name, value, ValidationScope(slots=known, now=now))
     if refusal:
         raise ValueError(refusal)
     return value
+
+
+def _aware(now: datetime, assistant: Assistant) -> datetime:
+    return now if now.tzinfo else now.replace(tzinfo=ZoneInfo(assistant.time_zone))
