@@ -81,7 +81,7 @@ def _opener(url: str) -> Opener:
     try:
         opener: Opener = points[scheme].load()
     except ModuleNotFoundError as error:
-        if error.name == "redis":
+        if error.name == "hiredis":
             raise InvalidSettings(f"{scheme}:// needs one more package: pip install 'parley[redis]'") from error
         raise
     return opener

@@ -81,7 +81,7 @@ async def test_a_durability_that_the_store_does_not_have_is_refused(tmp_path: Pa
 
 async def test_a_missing_package_is_named_by_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: EntryPoint) -> None:
-        raise ModuleNotFoundError(name="redis")
+        raise ModuleNotFoundError(name="hiredis")
 
     monkeypatch.setattr(EntryPoint, "load", fail)
 
