@@ -1,0 +1,177 @@
+"""Redis servers that are killed, paused, cut off and failed over, below two servers with many callers."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+from support.faults_checker import violations
+from support.faults_core import Core, core
+from support.faults_echo import GATES
+from support.faults_load import Crowd
+from support.faults_record import Outcome, Recorder
+from support.faults_scale import Report, Scale
+from support.redis_proxy import RedisProxy
+from support.redis_servers import ClusterSetup, RedisServer, cluster_setup
+from support.waiting import until
+
+from parley_server.ids import DEFAULT_TENANT, SessionKey
+from parley_server.stores.protocol import Durability
+from parley_server.stores.registry import open_store
+
+SESSIONS = [f"s{number}" for number in range(9)]
+FLUSHED = ("appendonly yes", "appendfsync always")
+
+
+@asynccontextmanager
+async def servers(count: int, url: str, durability: Durability) -> AsyncIterator[list[Core]]:
+    """Servers without their network, each with a store object of its own."""
+    async with AsyncExitStack() as closing:
+        cores = []
+        for _ in range(count):
+            store = await open_store(url, durability=durability)
+            closing.push_async_callback(store.close)
+            cores.append(await closing.enter_async_context(core(store)))
+        yield cores
+
+
+@asynccontextmanager
+async def talking(recorder: Recorder, cores: list[Core]) -> AsyncIterator[None]:
+    """Callers at every session, until the context is left; then all is judged."""
+    crowd = Crowd(recorder, lambda caller: cores[caller % len(cores)].line(), sessions=len(SESSIONS), seed=7)
+    talk = asyncio.create_task(crowd.talk(2 * len(SESSIONS)))
+    try:
+        yield
+    finally:
+        crowd.stop()
+        await talk
+    kept = {session: await cores[0].kept(session) for session in SESSIONS}
+    assert violations(recorder.calls, kept) == []
+
+
+def went_on(recorder: Recorder, moment: float) -> bool:
+    """Whether every session was answered to a call that was made after a moment."""
+    return recorder.went_on(moment) == set(SESSIONS)
+
+
+def long_enough(recorder: Recorder, end: float) -> bool:
+    """Whether a moment has passed."""
+    return recorder.now() > end
+
+
+def name_of(session: str) -> bytes:
+    """The key of a session."""
+    return f"parley:{{{SessionKey(DEFAULT_TENANT, session).digest}}}".encode()
+
+
+def has_heir(cluster: ClusterSetup, victim: RedisServer, key: bytes) -> bool:
+    """Whether another server has taken a key over."""
+    return cluster.master_of(key) is not victim
+
+
+def told(recorder: Recorder) -> str:
+    """What came of the calls."""
+    return ", ".join(f"{recorder.count(outcome)} {outcome.value}" for outcome in Outcome)
+
+
+async def test_no_turn_is_lost_when_redis_is_killed_and_started_again(
+    tmp_path: Path, scale: Scale, report: Report
+) -> None:
+    chance = random.Random(8)
+    recorder = Recorder()
+    with RedisServer(tmp_path, *FLUSHED) as redis:
+        async with servers(2, redis.url, Durability.DISK) as cores, talking(recorder, cores):
+            for _ in range(scale.of(2, 50)):
+                await recorder.answered(chance.randint(1, 100))
+                redis.kill()
+                await asyncio.to_thread(redis.start)
+                await until(partial(went_on, recorder, recorder.now()))
+
+    report(told(recorder))
+
+
+async def test_no_turn_is_lost_when_redis_stands_still(tmp_path: Path, scale: Scale, report: Report) -> None:
+    recorder = Recorder()
+    with RedisServer(tmp_path, *FLUSHED) as redis:
+        async with servers(2, redis.url, Durability.DISK) as cores, talking(recorder, cores):
+            for _ in range(scale.of(1, 3)):
+                await recorder.answered(50)
+                redis.pause()
+                await until(partial(long_enough, recorder, recorder.now() + scale.of(3, 10)))
+                redis.resume()
+                await until(partial(went_on, recorder, recorder.now()))
+
+    assert recorder.count(Outcome.UNKNOWN) + recorder.count(Outcome.FAILED)
+    report(told(recorder))
+
+
+@pytest.mark.parametrize("lost", [1, 9], ids=["one answer", "every answer of a turn"])
+async def test_a_commit_whose_answer_is_lost_is_applied_once(
+    lost: int, tmp_path: Path, scale: Scale, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(GATES, str(tmp_path))
+    recorder = Recorder()
+    with RedisServer(tmp_path / "redis", *FLUSHED) as redis:
+        async with (
+            RedisProxy.relaying(redis.port) as proxy,
+            servers(1, f"redis://127.0.0.1:{proxy.port}", Durability.DISK) as (server,),
+        ):
+            for number in range(scale.of(6, 300)):
+                # What is lost comes between the opening of the session, which is over at the gate, and the reply.
+                gate = f"gate-{number}" if number % 3 == 0 else ""
+                call = asyncio.create_task(recorder.say(server.line(), "s0", f"r{number}", gate=gate))
+                if gate:
+                    await until((tmp_path / f"{gate}.reached").exists)
+                    proxy.swallow(lost)
+                    (tmp_path / f"{gate}.open").touch()
+                first = await call
+                proxy.swallow(0)
+                again = await recorder.say(server.line(), "s0", f"r{number}", gate=gate)
+                assert again.outcome is Outcome.OK, again.error
+                assert first.outcome is (Outcome.OK if lost == 1 or not gate else Outcome.UNKNOWN)
+            kept = {"s0": await server.kept("s0")}
+
+    assert violations(recorder.calls, kept) == []
+    assert proxy.swallowed
+    report(f"{proxy.swallowed} answers were lost: {told(recorder)}")
+
+
+async def test_a_turn_that_no_replica_has_is_not_called_done_when_it_comes_again(tmp_path: Path) -> None:
+    recorder = Recorder()
+    with (
+        RedisServer(tmp_path / "master") as master,
+        RedisServer(tmp_path / "replica", f"replicaof 127.0.0.1 {master.port}") as replica,
+    ):
+        await until(lambda: b"state=online" in master.ask("INFO", "replication"))
+        async with servers(2, f"{master.url}?wait=1", Durability.REPLICATED) as (first, second):
+            await recorder.say(first.line(), "s0", "before")
+            replica.pause()
+            for server in (first, first, second):
+                await recorder.say(server.line(), "s0", "alone")
+            replica.resume()
+            await recorder.say(second.line(), "s0", "alone")
+
+    assert [call.outcome for call in recorder.calls] == [Outcome.OK, *[Outcome.UNKNOWN] * 3, Outcome.OK]
+
+
+async def test_no_turn_is_lost_when_a_server_of_a_cluster_is_killed(
+    tmp_path: Path, scale: Scale, report: Report
+) -> None:
+    chance = random.Random(9)
+    recorder = Recorder()
+    with cluster_setup(tmp_path) as cluster:
+        async with servers(2, f"{cluster.url}?wait=1", Durability.REPLICATED) as cores, talking(recorder, cores):
+            for _ in range(scale.of(1, 15)):
+                await recorder.answered(chance.randint(1, 200))
+                key = name_of(chance.choice(SESSIONS))
+                victim = cluster.master_of(key)
+                victim.kill()
+                # Started any earlier it would come back as the master that it was, and empty.
+                await until(partial(has_heir, cluster, victim, key))
+                await asyncio.to_thread(victim.start)
+                await until(partial(went_on, recorder, recorder.now()))
+
+    report(told(recorder))
