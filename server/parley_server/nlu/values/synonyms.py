@@ -1,6 +1,7 @@
 """Everyday synonyms of what choices commonly are, for definitions that name none of their own.
 
-This module must not know any definition. A synonym counts only where it fits one choice alone.
+This module must not know any definition. A synonym counts only where it fits one choice alone, and a group holds words
+that mean nearly the same wherever choices are made, none that only go together: a garden is no park.
 """
 
 from collections.abc import Mapping
@@ -10,36 +11,29 @@ from parley_server.nlu.values.words import WORD, singular
 _GROUPS = (
     "inexpensive, cheap, low cost, budget, affordable, economical, low priced, bargain",
     "moderate, mid range, midrange, medium, reasonable, reasonably priced, moderately priced, average, intermediate",
-    "expensive, pricey, costly, upscale, fancy, high end, upmarket, luxurious, luxury, fine dining, ritzy, posh",
-    "standard, regular, normal, ordinary, mid size, midsize, intermediate, basic, usual",
-    "large, big, full size, fullsize",
-    "small, little, compact, mini, tiny",
-    "pool, shared, share, carpool",
+    "expensive, pricey, costly, upscale, fancy, high end, upmarket, luxurious, luxury, posh",
+    "standard, regular, normal, ordinary, basic, usual",
+    "large, big", "small, little, compact, mini, tiny",
     "checking, current account",
-    "savings, saving",
-    "tv, television, telly, big screen, display, screen",
-    "economy, coach",
-    "flexible, refundable, changeable",
-    "music, concert, gig, band",
-    "sports, sport, game, match",
-    "park, garden",
-    "nature preserve, nature reserve, nature, natural, wildlife",
-    "theme park, amusement park, rides",
+    "tv, television, telly",
+    "economy, coach", "single, one way, oneway", "return, round trip, roundtrip",
+    "music, concert, gig",
+    "sports, sport, match, game",
+    "nature preserve, nature reserve",
+    "theme park, amusement park",
     "place of worship, church, temple, mosque, cathedral, shrine, synagogue",
-    "historical landmark, historic, history, heritage, monument",
-    "museum, gallery, exhibition",
-    "shopping area, shopping, mall, shops, stores",
-    "performing arts venue, theater, theatre, performance, opera",
+    "historical landmark, monument, historic site, heritage site",
+    "museum, gallery",
+    "shopping area, mall, shops, stores",
+    "performing arts venue, theater, theatre, opera house",
     "sports venue, stadium, arena",
-    "tourist attraction, tourist, sightseeing, place of interest, point of interest",
-    "general practitioner, gp, family doctor, primary care, general doctor, physician",
-    "dermatologist, skin, dermatology",
-    "ophthalmologist, eye, eyes, ophthalmology",
-    "gynecologist, gynaecologist, obgyn, women's health, gynecology",
+    "tourist attraction, place of interest, point of interest, sight",
+    "general practitioner, gp, family doctor, physician",
+    "dermatologist, skin doctor", "ophthalmologist, eye doctor",
+    "gynecologist, gynaecologist, obgyn",
     "ent specialist, ear nose and throat, ent",
     "vegetarian, veggie, meatless",
     "male, man", "female, woman",
-    "single, one way, oneway", "return, round trip, roundtrip",
 )  # fmt: skip
 
 
