@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from support.examples import EXAMPLES
 
@@ -36,10 +38,14 @@ def targets(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, 
 
 
 def states_renamed(example: Path) -> Mutants:
-    # On the name of a state that nothing goes to, nothing depends.
-    named = {target.rpartition("/")[2] for _, target in targets(read(example))}
-    for name, machine in machines(read(example)).items():
-        for state in named & machine["states"].keys():
+    definition = read(example)
+    places = [target for _, target in targets(definition)]
+    for name, machine in machines(definition).items():
+        siblings = [target for path, target in targets(machine) if path[-1] in NEEDED]
+        for state in machine["states"]:
+            # On the name of a state that nothing goes to, nothing depends.
+            if state not in siblings and f"{name}/{state}" not in places:
+                continue
             mutant = read(example)
             states = machines(mutant)[name]["states"]
             states.insert(list(states).index(state), f"{state}2", states.pop(state))
@@ -89,3 +95,30 @@ def test_no_slip_of_the_pen_goes_unfound(tmp_path: Path, example: Path, mutants_
 
     assert mutants
     assert unfound == []
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place of a definition but its root."""
+    for step, inner in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield (*path, step)
+        yield from places(inner, (*path, step))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), example=st.sampled_from(EXAMPLES))
+def test_whatever_stands_in_a_definition_its_check_ends_and_points_into_it(
+    tmp_path: Path, data: st.DataObject, example: Path
+) -> None:
+    mutant = node = read(example)
+    path = data.draw(st.sampled_from(list(places(mutant))))
+    for step in path[:-1]:
+        node = node[step]
+    node[path[-1]] = data.draw(
+        st.sampled_from([None, "", 0, True, [], {}, ["x"], {"x": "y"}, "{{ slots.", "slots.x == 1"])
+    )
+    file = tmp_path / example.name
+    YAML().dump(mutant, file)
+
+    lines = len(file.read_text().splitlines())
+
+    assert all(0 <= found.line <= lines and found.message for found in check_definition(file))
