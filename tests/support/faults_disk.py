@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 from unittest.mock import patch
 
 import apsw
@@ -53,6 +53,9 @@ class Step(Enum):
     REMOVE = "remove"
 
 
+_TakeBack: TypeAlias = Callable[[str], None]
+"""Undoes something, in the file or the directory of that path."""
+
 _FAILING = {
     Fault.WRITES: {Step.WRITE, Step.CUT, Step.MAKE, Step.REMOVE},
     Fault.FLUSHES: {Step.FLUSH},
@@ -71,7 +74,7 @@ class Disk:
         self._folder = str(folder.resolve())
         self._fault = fault
         # How to take back what was done to each file, or in each directory, since it was last flushed; oldest first.
-        self._unflushed: dict[str, list[Callable[[], None]]] = {}
+        self._unflushed: dict[str, list[_TakeBack]] = {}
 
     @contextmanager
     def inserted(self) -> Iterator[None]:
@@ -83,6 +86,10 @@ class Disk:
             file_system = _FileSystem(self)
             taking_out.callback(file_system.unregister)
             yield
+
+    def end(self) -> None:
+        """Ends the process."""
+        os._exit(KILLED)
 
     def holds(self, path: str) -> bool:
         """Whether a file is on this disk."""
@@ -97,7 +104,7 @@ class Disk:
         if self.left >= 0:
             return None
         if self._fault not in _FAILING:
-            self._stop()
+            self.stop()
         if step not in _FAILING[self._fault]:
             return None
         return OSError(errno.ENOSPC if self._fault is Fault.FULL else errno.EIO, "the disk fails")
@@ -106,7 +113,7 @@ class Disk:
         """Whether the next write is the one that is torn."""
         return self._fault is Fault.TEAR and self.left == 0
 
-    def remember(self, place: str, take_back: Callable[[], None]) -> None:
+    def remember(self, place: str, take_back: _TakeBack) -> None:
         """Keeps how to take back what was done to a file or in a directory, until that is flushed."""
         if self._fault in _LOSING:
             self._unflushed.setdefault(place, []).append(take_back)
@@ -118,21 +125,24 @@ class Disk:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(offset)
                 before = file.read(length)
-            self.remember(path, partial(_restore, path, offset, before, length, size))
+            self.remember(path, partial(_restore, offset=offset, before=before, length=length, size=size))
 
     def flushed(self, path: str) -> None:
         """Forgets how to take back what is flushed."""
         if self._fault is not Fault.LIE:
             self._unflushed.pop(path, None)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Loses what the fault makes it lose, and ends the process."""
         chance = random.Random(self.operations)
-        for steps in self._unflushed.values():
+        # First what was done to files, as long as they have the names that they had then.
+        for place in sorted(self._unflushed, key=os.path.isdir):
             # What is written later may reach the disk first.
-            for take_back in reversed([step for step in steps if chance.random() < 0.5]):
+            for take_back in reversed([step for step in self._unflushed[place] if chance.random() < 0.5]):
                 with contextlib.suppress(OSError):
-                    take_back()
-        os._exit(KILLED)
+                    take_back(place)
+        self._unflushed.clear()
+        self.end()
 
     def _at(self, step: Step, path: str) -> None:
         if self.holds(path) and (error := self.ask(step)):
@@ -172,7 +182,7 @@ class Disk:
         new = bool(flags & os.O_CREAT) and self.holds(str(path)) and not Path(path).exists()
         if new:
             self._at(Step.MAKE, str(path))
-            self.remember(str(Path(path).parent), partial(_UNLINK, path))
+            self.remember(str(Path(path).parent), lambda _: _UNLINK(path))
         descriptor: int = real(path, flags, *rest, **more)
         return descriptor
 
@@ -187,8 +197,12 @@ class Disk:
 
     def _rename(self, real: Any, source: Any, target: Any, **more: Any) -> None:
         self._at(Step.MAKE, str(target))
-        self.remember(str(Path(target).parent), partial(_RENAME, target, source))
+        before = Path(target).read_bytes() if Path(target).exists() else None
+        self.remember(str(Path(target).parent), lambda _: _undo_rename(source, target, before))
         real(source, target, **more)
+        self.flushed(str(target))
+        for take_back in self._unflushed.pop(str(source), ()):
+            self.remember(str(target), take_back)
 
 
 class _FileSystem(apsw.VFS):
@@ -245,6 +259,13 @@ def _raise(error: OSError | None) -> None:
 
 def _path(descriptor: int) -> str:
     return str(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+
+def _undo_rename(source: Path, target: Path, before: bytes | None) -> None:
+    """Gives a file its old name again, and what it replaced, too."""
+    _RENAME(target, source)
+    if before is not None:
+        Path(target).write_bytes(before)
 
 
 def _restore(path: str, offset: int, before: bytes, length: int, size: int) -> None:

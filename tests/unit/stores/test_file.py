@@ -51,6 +51,17 @@ async def test_another_programs_directory_is_refused(tmp_path: Path) -> None:
         await FileStore.connect(tmp_path)
 
 
+@pytest.mark.parametrize("left", ["secret.new", "format.new"])
+async def test_a_start_that_was_cut_short_is_begun_again(tmp_path: Path, left: str) -> None:
+    (tmp_path / left).write_bytes(b"pa")
+
+    store = await FileStore.connect(tmp_path)
+
+    assert len(await store.secret()) == 32
+    assert not (tmp_path / left).exists()
+    await store.close()
+
+
 async def test_another_format_is_refused(root: Path, store: FileStore) -> None:
     (root / "format").write_bytes(b"parley sessions 2\n")
 

@@ -13,6 +13,7 @@ Everything here blocks, and belongs in a store's threads. This module must not k
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import secrets
 import time
@@ -25,8 +26,9 @@ import apsw
 
 from parley_server.errors import InvalidSettings, SessionBusy, SessionCorrupt, StoreFull, StoreUnavailable, TurnConflict
 from parley_server.ids import SessionKey
+from parley_server.stores.file.disk import NEW, Unsynced, replace_file, sync_names
 from parley_server.stores.file.frames import Frame
-from parley_server.stores.file.log import SessionLog, Unsynced
+from parley_server.stores.file.log import SessionLog
 from parley_server.stores.holds import Loaded, NewTurn, Unreadable
 from parley_server.stores.leases import LeaseTable
 from parley_server.stores.options import EPOCH, MICROSECOND, StoreOptions
@@ -35,6 +37,10 @@ from parley_server.stores.protocol import StoredSession, TurnRecord
 FORMAT = b"parley sessions 1\n"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _LOCK_PAUSE = 0.001
+_FIRST_ENTRIES = {".lock", "sessions", "secret", "format"}
+"""What a start that was cut short may leave."""
+
+logger = logging.getLogger(__name__)
 _UNFINISHED = {".lock", "secret", "secret.new", "sessions", "format.new"}
 """What a directory may hold whose making was cut short."""
 
@@ -115,15 +121,17 @@ class SessionDirectory:
                     raise TurnConflict
                 record = TurnRecord(opened.version + 1, new.request_id, new.data)
                 expires_at = new.expires_at(self._clock())
-                log.append(
+                wasteful = log.append(
                     last,
                     record,
                     snapshot=new.snapshot,
                     incarnation=opened.incarnation or secrets.randbits(63) + 1,
                     expires_at=-1 if expires_at is None else (expires_at - EPOCH) // MICROSECOND,
                 )
+                if wasteful:
+                    self._compact(key.digest, log)
             if made:
-                self._sync_name(self._path(key.digest).parent)
+                sync_names(self._path(key.digest).parent)
             return record
 
     def delete(self, key: SessionKey, opened: Loaded, *, held: bool) -> None:
@@ -137,7 +145,7 @@ class SessionDirectory:
                 if log is None or not ours or not _stands(self._live(log), opened):
                     raise TurnConflict
                 self._path(key.digest).unlink()
-            self._sync_name(self._path(key.digest).parent)
+            sync_names(self._path(key.digest).parent)
 
     def release(self, key: SessionKey) -> None:
         """Gives the session's lease up."""
@@ -174,7 +182,7 @@ class SessionDirectory:
     def sweep(self, shelf: Path) -> int:
         """Removes the expired sessions of a shelf, and tells how many they were."""
         with self._failing(None):
-            return sum(self._sweep_one(file.name) for file in list(shelf.iterdir()))
+            return sum(self._sweep_one(file) for file in list(shelf.iterdir()))
 
     def secret(self) -> bytes:
         """The random bytes that were made with the directory."""
@@ -196,9 +204,9 @@ class SessionDirectory:
                 if {entry.name for entry in self._root.iterdir()} - _UNFINISHED:
                     raise InvalidSettings(f"{self._root}: this directory is another program's")
                 (self._root / "sessions").mkdir(mode=0o700, exist_ok=True)
-                _write_file(self._root / "secret", secrets.token_bytes(32))
+                replace_file(self._root / "secret", [secrets.token_bytes(32)])
                 # The last one, so that a start that was cut short is begun again.
-                _write_file(self._root / "format", FORMAT)
+                replace_file(self._root / "format", [FORMAT])
         if (self._root / "format").read_bytes() != FORMAT:
             raise InvalidSettings(f"{self._root}: written by another version of parley")
 
@@ -222,7 +230,7 @@ class SessionDirectory:
         for directory in (path.parent.parent, path.parent):
             with contextlib.suppress(FileExistsError):
                 directory.mkdir(mode=0o700)
-                _sync(directory.parent)
+                sync_names(directory.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
         return True
 
@@ -272,8 +280,20 @@ class SessionDirectory:
         finally:
             self.release(key)
 
-    def _sweep_one(self, digest: str) -> int:
-        with self._log(digest, exclusive=True) as log:
+    def _compact(self, digest: str, log: SessionLog) -> None:
+        try:
+            replace_file(self._path(digest), log.compacted())
+        except Unsynced:
+            raise
+        except (OSError, Unreadable):
+            logger.warning("the session file %s could not be compacted and stays as it is", digest, exc_info=True)
+
+    def _sweep_one(self, file: Path) -> int:
+        with self._log(file.name.removesuffix(NEW), exclusive=True) as log:
+            if file.name.endswith(NEW):
+                # Whoever was writing it had the session's file locked, and is gone.
+                file.unlink(missing_ok=True)
+                return 0
             if log is None:
                 return 0
             try:
@@ -283,15 +303,8 @@ class SessionDirectory:
             except Unreadable:
                 return 0
             # An empty file is what a commit left that was cut short.
-            self._path(digest).unlink()
+            file.unlink()
             return int(expired)
-
-    @staticmethod
-    def _sync_name(directory: Path) -> None:
-        try:
-            _sync(directory)
-        except OSError as error:
-            raise Unsynced from error
 
     @contextmanager
     def _failing(self, key: SessionKey | None) -> Iterator[None]:
@@ -315,26 +328,3 @@ def _stands(last: Frame | None, opened: Loaded) -> bool:
 
 def _moment(microseconds: int) -> datetime | None:
     return None if microseconds < 0 else EPOCH + microseconds * MICROSECOND
-
-
-def _write_file(path: Path, content: bytes) -> None:
-    """Writes a small file so that it is there whole, or not at all, after a loss of power too."""
-    temporary = path.with_name(f"{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(descriptor, content)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    temporary.rename(path)
-    _sync(path.parent)
-
-
-def _sync(directory: Path) -> None:
-    """Makes the names in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

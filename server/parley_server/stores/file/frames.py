@@ -1,6 +1,6 @@
 """How one turn stands in a session's file.
 
-A file is a row of frames, one a turn, and only ever grows at its end:
+A file is a row of frames, one a turn, and grows at its end:
 
     header | requests | request_id | snapshot | data | footer
 
@@ -9,10 +9,13 @@ last frame is found from the end of the file. Each frame points at the one befor
 turn is found in logarithmically many steps, and lists marks of the 127 request_ids before its own. Opening a session
 therefore reads one frame, however many there are.
 
+Only the last frame's snapshot and marks are of use, besides those of the one before it while the last one is written.
+Where the others have come to be most of the file, it is written anew without them.
+
 This module must not do I/O.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from struct import Struct, pack, unpack_from
 from typing import ClassVar
 from zlib import crc32
@@ -28,10 +31,10 @@ KNOWN_REQUESTS = 127
 class Header:
     """What a frame says of itself."""
 
-    LAYOUT: ClassVar = Struct(">4sIQQQQQqIIII")
+    LAYOUT: ClassVar = Struct(">4sIQQQQQQqIIII")
     SIZE: ClassVar = LAYOUT.size + 4
 
-    body_checksum: int
+    body_checksum: int = 0
     incarnation: int
     """What tells the session from others of the same name, before it and after it."""
     turn: int
@@ -41,13 +44,15 @@ class Header:
     """Where the frame of the turn `jump_turn` begins."""
     jump_turn: int
     """A turn further back; 0: there is none."""
+    waste: int
+    """How many bytes the frames before have that are of no use now."""
     expires_at: int
     """In microseconds since 1970; -1: never."""
-    requests: int
+    requests: int = 0
     """How many marks there are of request_ids before."""
-    request_id_bytes: int
-    snapshot_bytes: int
-    data_bytes: int
+    request_id_bytes: int = 0
+    snapshot_bytes: int = 0
+    data_bytes: int = 0
 
     @property
     def body_bytes(self) -> int:
@@ -63,7 +68,7 @@ class Header:
         """Writes the header of a frame in the file of the session that has the digest."""
         fields = self.LAYOUT.pack(
             MAGIC, self.body_checksum, self.incarnation, self.turn, self.previous, self.jump, self.jump_turn,
-            self.expires_at, self.requests, self.request_id_bytes, self.snapshot_bytes, self.data_bytes,
+            self.waste, self.expires_at, self.requests, self.request_id_bytes, self.snapshot_bytes, self.data_bytes,
         )  # fmt: skip
         return fields + _CHECKSUM.pack(crc32(fields, crc32(digest)))
 
@@ -80,7 +85,7 @@ class Header:
             raise Unreadable("the header of a turn is damaged")
         (
             _, body_checksum, incarnation, turn, previous, jump, jump_turn,
-            expires_at, requests, request_id_bytes, snapshot_bytes, data_bytes,
+            waste, expires_at, requests, request_id_bytes, snapshot_bytes, data_bytes,
         ) = cls.LAYOUT.unpack(fields)  # fmt: skip
         return cls(
             body_checksum=body_checksum,
@@ -89,6 +94,7 @@ class Header:
             previous=previous,
             jump=jump,
             jump_turn=jump_turn,
+            waste=waste,
             expires_at=expires_at,
             requests=requests,
             request_id_bytes=request_id_bytes,
@@ -119,6 +125,11 @@ class Frame:
         """Where the frame ends in the file."""
         return self.offset + self.header.frame_bytes
 
+    @property
+    def passing_bytes(self) -> int:
+        """How much of the frame is of no use once another one follows."""
+        return 4 * self.header.requests + self.header.snapshot_bytes
+
     def turns_that_may_have(self, request_id: str) -> list[int]:
         """The turns, the last one first, whose request_id has the same mark; most often that one turn or none."""
         mark = request_mark(request_id)
@@ -131,9 +142,21 @@ def request_mark(request_id: str) -> int:
     return crc32(request_id.encode())
 
 
-def pack_body(requests: tuple[int, ...], request_id: str, snapshot: bytes, data: bytes) -> bytes:
-    """Writes what stands between header and footer."""
-    return b"".join((pack(f">{len(requests)}I", *requests), request_id.encode(), snapshot, data))
+def pack_frame(
+    header: Header, digest: bytes, *, requests: tuple[int, ...], request_id: str, snapshot: bytes, data: bytes
+) -> bytes:
+    """Writes a frame, in whose header everything is set but what follows from the rest."""
+    name = request_id.encode()
+    body = b"".join((pack(f">{len(requests)}I", *requests), name, snapshot, data))
+    header = replace(
+        header,
+        body_checksum=crc32(body),
+        requests=len(requests),
+        request_id_bytes=len(name),
+        snapshot_bytes=len(snapshot),
+        data_bytes=len(data),
+    )
+    return header.pack(digest) + body + FOOTER.pack(header.frame_bytes, END)
 
 
 def unpack_frame(offset: int, header: Header, body: bytes) -> Frame:

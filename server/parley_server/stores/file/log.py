@@ -4,25 +4,27 @@ Everything here blocks, and belongs in a store's thread. This module must not kn
 """
 
 import os
+from array import array
+from collections.abc import Iterator
 from dataclasses import replace
-from zlib import crc32
 
+from parley_server.stores.file.disk import Unsynced
 from parley_server.stores.file.frames import (
     END,
     FOOTER,
     KNOWN_REQUESTS,
     Frame,
     Header,
-    pack_body,
+    pack_frame,
     request_mark,
     unpack_frame,
 )
 from parley_server.stores.holds import Unreadable
 from parley_server.stores.protocol import TurnRecord
 
-
-class Unsynced(Exception):
-    """The disk did not confirm a write."""
+_LEAST_WASTE = 256 * 1024
+_MOST_WASTE = 4
+"""How many times what is of use."""
 
 
 class SessionLog:
@@ -115,35 +117,66 @@ class SessionLog:
 
     def append(
         self, last: Frame | None, record: TurnRecord, *, snapshot: bytes, incarnation: int, expires_at: int
-    ) -> None:
+    ) -> bool:
         """Writes a turn after the last one, and waits until it is on the disk.
+
+        Returns:
+            Whether the file has now so much that is of no use that it is better written anew. If that can not be done,
+            it is said again when there is as much again.
 
         Raises:
             OSError: It can not be written, and nothing of it is there.
             Unsynced: It was written, and cut off again, and the disk may have it all the same.
         """
-        offset = 0 if last is None else last.end
-        requests: tuple[int, ...] = ()
         header = Header(
-            body_checksum=0,
-            incarnation=incarnation,
-            turn=record.turn,
-            previous=0,
-            jump=0,
-            jump_turn=0,
-            expires_at=expires_at,
-            requests=0,
-            request_id_bytes=len(record.request_id.encode()),
-            snapshot_bytes=len(snapshot),
-            data_bytes=len(record.data),
+            incarnation=incarnation, turn=record.turn, previous=0, jump=0, jump_turn=0, waste=0, expires_at=expires_at
         )
+        offset = before = 0
+        requests: tuple[int, ...] = ()
         if last is not None:
-            requests = (request_mark(last.request_id), *last.requests[: KNOWN_REQUESTS - 1])
+            offset, before, requests = last.end, last.header.waste, (request_mark(last.request_id), *last.requests)
             jump, jump_turn = self._jump(last)
-            header = replace(header, previous=last.offset, jump=jump, jump_turn=jump_turn, requests=len(requests))
-        body = pack_body(requests, record.request_id, snapshot, record.data)
-        packed = replace(header, body_checksum=crc32(body)).pack(self._digest)
-        self._write(offset, packed + body + FOOTER.pack(header.frame_bytes, END))
+            waste = before + last.passing_bytes
+            header = replace(header, previous=last.offset, jump=jump, jump_turn=jump_turn, waste=waste)
+        frame = pack_frame(
+            header,
+            self._digest,
+            requests=requests[:KNOWN_REQUESTS],
+            request_id=record.request_id,
+            snapshot=snapshot,
+            data=record.data,
+        )
+        self._write(offset, frame)
+        most = max(_MOST_WASTE * (offset + len(frame) - header.waste), _LEAST_WASTE)
+        return before // most < header.waste // most
+
+    def compacted(self) -> Iterator[bytes]:
+        """The frames without what is of no use.
+
+        Raises:
+            Unreadable: One of them is damaged.
+        """
+        size = os.fstat(self._descriptor).st_size
+        # Where the frame of each turn is going to begin; there is no turn 0.
+        places = array("Q", [0])
+        old = new = 0
+        while old < size:
+            frame = self.frame(old)
+            header = frame.header
+            if header.turn != len(places):
+                raise Unreadable(f"turn {len(places)} is missing")
+            last = frame.end == size
+            packed = pack_frame(
+                replace(header, previous=places[-1], jump=places[header.jump_turn], waste=0),
+                self._digest,
+                requests=frame.requests if last else (),
+                request_id=frame.request_id,
+                snapshot=frame.snapshot if last else b"",
+                data=frame.data,
+            )
+            yield packed
+            places.append(new)
+            old, new = frame.end, new + len(packed)
 
     def cut(self, offset: int) -> None:
         """Removes everything from an offset on."""
