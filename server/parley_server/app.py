@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -63,7 +63,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         store = await open_store(settings.store, durability=settings.least_durability, options=options)
         closing.push_async_callback(store.close)
         turns = RunningTurns(waiting_limit=limits.waiting_turns)
-        closing.push_async_callback(turns.drain, grace)
+        closing.push_async_exit(_ending(turns.drain, grace))
         chat = Chat(
             store=store,
             catalogue=catalogue,
@@ -75,7 +75,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         sessions = Sessions(store=store, catalogue=catalogue, limits=limits, clock=clock)
         rpc = RpcServer(ConversationServicer(chat, sessions), ready=store.ready, shares_port=settings.workers > 1)
         port = await rpc.start(settings.listen)
-        closing.push_async_callback(rpc.stop, grace)
+        closing.push_async_exit(_ending(rpc.stop, grace))
+        closing.callback(turns.close)
         for chore in (_sweep(store), _refresh(library)):
             closing.callback(asyncio.create_task(chore).cancel)
         host = settings.listen.rpartition(":")[0]
@@ -106,6 +107,15 @@ async def serve(settings: Settings) -> None:
         logger.info("stopping: %d turns are running", len(server.turns))
         await server.rpc.leave()
         await asyncio.sleep(settings.drain_delay)
+
+
+def _ending(end: Callable[[timedelta], Awaitable[None]], grace: timedelta) -> Callable[..., Awaitable[None]]:
+    """Ends something within the grace; at once where the server is left by an error or a second signal."""
+
+    async def leave(kind: type[BaseException] | None, *_: object) -> None:
+        await end(timedelta(0) if kind else grace)
+
+    return leave
 
 
 def _end_with_parent(stop: Callable[[], None]) -> None:

@@ -57,7 +57,7 @@ class Compilation:
         flows = {name: self._flow(("flows", name), flow, DialogFlow) for name, flow in model.flows.items()}
         return Assistant(
             name=model.assistant,
-            version=hashlib.sha256(model.model_dump_json(by_alias=True).encode()).hexdigest()[:12],
+            version=self._parts.attempt((), lambda: _digest(model)) or "",
             locale=model.locale,
             time_zone=model.time_zone,
             slots=self._filler,
@@ -210,6 +210,10 @@ class Compilation:
             or any(slot.then is GiveUp.HANDOFF for slot in model.slots.values())
             or any(reaction.handoff for reaction in (*model.intents.values(), *model.branches))
         )
+
+
+def _digest(model: AssistantModel) -> str:
+    return hashlib.sha256(model.model_dump_json(by_alias=True).encode()).hexdigest()[:12]
 
 
 def _time_zone(name: str) -> ZoneInfo:

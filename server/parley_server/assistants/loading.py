@@ -1,5 +1,6 @@
 """Loading: a definition's file into an assistant, whole or not at all, with every defect reported at once."""
 
+import sys
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,6 +19,10 @@ def load_assistant(path: Path) -> Assistant:
         InvalidDefinition: It has defects; each is one line with file, line, column and name.
     """
     source = read_source(path)
+    # Code beside a definition is found, wherever the server was started.
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
     try:
         model = AssistantModel.model_validate(source.root)
     except ValidationError as error:

@@ -44,13 +44,13 @@ def ask_pending(course: Course) -> None:
     if context.question or context.handoff:
         pass
     elif state.form and (doubtful := state.form.unconfirmed(context)):
-        course.say(course.assistant.slots.next_confirmation(doubtful[0], course.scope))
+        course.say(course.assistant.slots.next_confirmation(doubtful[0], context))
         course.ask(Question(Topic.SLOT, doubtful[:1]))
     elif state.form and (missing := state.form.missing(context)):
         requested = missing[0]
         attempts = context.attempts if course.missed and requested == context.requested_slot else 0
         invalid = any(rejection.slot == requested for rejection in course.change.rejected)
-        course.say(course.assistant.slots.next_prompt(requested, course.scope, attempts=attempts, invalid=invalid))
+        course.say(course.assistant.slots.next_prompt(requested, attempts=attempts, invalid=invalid))
     elif course.entered != context.frame and not state.final:
         course.say(state.say)
     if (requested, attempts) != (context.requested_slot, context.attempts):

@@ -4,6 +4,7 @@ A `ConversationContext` never changes: each method that "sets" gives a new one, 
 that fails half-way, can share or spoil another's state.
 """
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +17,22 @@ from parley_server.core.slots import SlotsChange, SlotValue
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 """A JSON value."""
+
+
+def is_json(value: object) -> bool:
+    """Whether a value is one of JSON that every client can read: no number beyond 64 bits, none that is not finite."""
+    match value:
+        case None | bool() | str():
+            return True
+        case int():
+            return -(2**63) <= value < 2**63
+        case float():
+            return math.isfinite(value)
+        case list():
+            return all(is_json(item) for item in value)
+        case Mapping():
+            return all(isinstance(name, str) and is_json(item) for name, item in value.items())
+    return False
 
 
 class ConversationPhase(StrEnum):

@@ -118,7 +118,7 @@ class Course:
         try:
             self.said.append(render(text, self.scope.names()))
         except Exception as error:  # A template is an author's code, and may raise anything.
-            raise AssistantFailed("a template could not be written out", state=str(self.context.frame)) from error
+            raise self._failure("a template could not be written out") from error
 
     def ask(self, question: Question | None) -> None:
         """Keeps what is asked besides a slot, so that the next message can answer it."""
@@ -136,6 +136,9 @@ class Course:
 
     def carry_out(self, reaction: Reaction) -> Moves:
         """Changes slots and metadata, says, moves."""
+        for name, value in reaction.fill.items():
+            if problem := self.assistant.slots.mistyped(name, value):
+                raise self._failure(f"a reaction fills {name}: {problem}")
         self.context = self.context.clear_slot(*reaction.clear).set_slots(reaction.fill)
         if reaction.metadata:
             self.context = self.context.merge_metadata(reaction.metadata)
@@ -145,6 +148,9 @@ class Course:
         elif reaction.start:
             yield from self.start(reaction.start)
         elif reaction.to:
+            # A reaction may come while a sub-conversation runs, and mean the flow that this interrupted.
+            while self.nested and reaction.to not in self.machine.states:
+                self.end_top()
             yield from self.move(reaction.to)
         elif reaction.call:
             yield from self.call(Call(flow=reaction.call))
@@ -159,7 +165,7 @@ class Course:
         """Starts a flow, `flow` or `flow/state`, instead of what is running; what its forms collect is forgotten."""
         before = str(self.context.frame or "")
         name, _, state = place.partition("/")
-        flow = self.assistant.machines[name]
+        flow = self._flow(name, state)
         if before:
             self.context = replace(self.context.clear_slot(*flow.slots), stack=(), skipped=(), unconfirmed=())
         self.context = flow.start(self.context, at=state)
@@ -169,6 +175,8 @@ class Course:
     def move(self, to: str) -> Moves:
         """Goes to another state of the flow on top."""
         before = str(self.context.frame)
+        if to not in self.machine.states:
+            raise self._failure(f"there is no state {to}")
         self.context = self.machine.transition(self.context, to)
         yield from self._arrive(before)
 
@@ -180,9 +188,9 @@ class Course:
         """
         before = str(self.context.frame)
         if len(self.context.stack) >= MAX_DEPTH:
-            raise AssistantFailed(f"more than {MAX_DEPTH} flows call each other", state=before)
+            raise self._failure(f"more than {MAX_DEPTH} flows call each other")
         self._assign(call.inputs)
-        self.context = self.assistant.machines[call.flow].start(self.context)
+        self.context = self._flow(call.flow).start(self.context)
         yield from self._arrive(before)
 
     def end_top(self) -> None:
@@ -259,7 +267,7 @@ class Course:
     def _link(self, place: str) -> Moves:
         before = str(self.context.frame)
         name, _, state = place.partition("/")
-        self.context = self.assistant.machines[name].start(self.context.pop(), at=state)
+        self.context = self._flow(name, state).start(self.context.pop(), at=state)
         yield from self._arrive(before)
 
     def _doubt(self, state: DialogState) -> None:
@@ -288,7 +296,16 @@ class Course:
         change = StateChange(from_state=before, to_state=str(self.context.frame), phase=self.context.phase)
         self.moves.append(change)
         if len(self.moves) > MAX_STEPS:
-            raise AssistantFailed(f"more than {MAX_STEPS} moves in one turn: the states go round", state=before)
+            raise self._failure(f"more than {MAX_STEPS} moves in one turn: the states go round")
+
+    def _flow(self, name: str, state: str = "") -> DialogFlow:
+        flow = self.assistant.machines.get(name)
+        if flow is None or (state and state not in flow.states):
+            raise self._failure(f"there is no flow {name}" if flow is None else f"there is no state {name}/{state}")
+        return flow
+
+    def _failure(self, problem: str) -> AssistantFailed:
+        return AssistantFailed(problem, state=str(self.context.frame or ""))
 
     def _shown_slots(self) -> dict[str, object]:
         definitions = self.assistant.slots.definitions

@@ -9,8 +9,7 @@ from datetime import date, datetime, time
 
 from msgspec.structs import replace
 
-from parley_server.core.conditions import Scope
-from parley_server.core.context import ConversationContext
+from parley_server.core.context import ConversationContext, is_json
 from parley_server.core.slots import (
     Candidate,
     Rejection,
@@ -20,7 +19,7 @@ from parley_server.core.slots import (
     SlotValue,
     ValidationScope,
 )
-from parley_server.core.texts import render
+from parley_server.core.texts import Text
 from parley_server.core.understanding import Answer, Understanding
 from parley_server.errors import AssistantFailed
 
@@ -57,9 +56,12 @@ class SlotFiller:
             return reason
         validator = self.definitions[name].validator
         try:
-            return validator(value, scope) if validator else None
+            reason = validator(value, scope) if validator else None
+            if reason is None or isinstance(reason, str):
+                return reason
         except Exception as error:  # A validator is an author's code, and may raise anything.
             raise AssistantFailed("a validator failed", state=f"slots/{name}") from error
+        raise AssistantFailed("a validator returned neither a reason nor None", state=f"slots/{name}")
 
     def mistyped(self, name: str, value: SlotValue) -> str | None:
         """Says why a value can not be a slot's at all, whatever its validator thinks; None if it can."""
@@ -68,6 +70,8 @@ class SlotFiller:
             return "there is no such slot"
         if type(value) is not _PYTHON_TYPE.get(definition.type, str):
             return f"it takes a value of type {definition.type}"
+        if definition.type is SlotType.INTEGER and not is_json(value):
+            return "it takes a whole number of 64 bits"
         if definition.type is SlotType.CHOICE and value not in [choice.name for choice in definition.choices]:
             return "choose one of: " + ", ".join(choice.name for choice in definition.choices)
         return None
@@ -101,11 +105,10 @@ class SlotFiller:
             if not context.has_slot(name) and name not in context.skipped and self._required(name, context)
         )
 
-    def next_confirmation(self, name: str, scope: Scope) -> str:
+    def next_confirmation(self, name: str, context: ConversationContext) -> Text:
         """The question whether a slot's value is right."""
         definition = self.definitions[name]
-        asked = render(definition.confirm, scope.names())
-        return asked or f"The {definition.label} is {scope.context.get_slot(name)}, is that right?"
+        return definition.confirm or f"The {definition.label} is {context.get_slot(name)}, is that right?"
 
     def defaults(self, context: ConversationContext, names: Sequence[str]) -> Mapping[str, SlotValue]:
         """The defaults of those of the named slots that have no value."""
@@ -115,13 +118,13 @@ class SlotFiller:
             if not context.has_slot(name) and (default := self.definitions[name].default) is not None
         }
 
-    def next_prompt(self, name: str, scope: Scope, *, attempts: int = 0, invalid: bool = False) -> str:
+    def next_prompt(self, name: str, *, attempts: int = 0, invalid: bool = False) -> Text:
         """The question that asks for a slot, after so many attempts in vain, the last of them by an invalid value."""
         definition = self.definitions[name]
         reprompts = (definition.invalid_reprompts if invalid else ()) or definition.reprompts
         if attempts and reprompts:
-            return render(reprompts[min(attempts, len(reprompts)) - 1], scope.names())
-        return render(definition.prompt, scope.names()) or f"What is the {definition.label}?"
+            return reprompts[min(attempts, len(reprompts)) - 1]
+        return definition.prompt or f"What is the {definition.label}?"
 
     def _taken_back(self, context: ConversationContext, understanding: Understanding) -> tuple[str, ...]:
         # "Change the date" names a slot without a value. In the midst of a form it must say so more clearly than at a
@@ -202,7 +205,7 @@ class FormFiller:
         """The form's slots whose value the user has yet to confirm."""
         return tuple(name for name in self.slots if name in context.unconfirmed) if context.unconfirmed else ()
 
-    def next_prompt(self, scope: Scope, *, attempts: int = 0) -> str:
+    def next_prompt(self, context: ConversationContext, *, attempts: int = 0) -> Text:
         """The question that asks for the first missing slot; empty when the form is complete."""
-        missing = self.missing(scope.context)
-        return self.filler.next_prompt(missing[0], scope, attempts=attempts) if missing else ""
+        missing = self.missing(context)
+        return self.filler.next_prompt(missing[0], attempts=attempts) if missing else ""

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 _OWN_METHODS = "/parley.v1."
 _MOST_DETAILS = 300
+_LONGEST_ID = 128
 
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -54,36 +55,24 @@ def _wrap(name: str, handler: _Handler) -> _Handler:
     serve = cast("Callable[[Any, Context], Awaitable[None]]", handler.unary_stream)
 
     async def wrapped(data: bytes, context: Context) -> None:
-        began = time.perf_counter()
-        session_id = ""
+        call = _Call(name)
         try:
             # Decoding happens in here and not in grpc, which would answer UNKNOWN with the parser's words.
             request = _decoded(decode, data, name)
-            session_id = request.session_id
+            call.session_id = request.session_id
             await serve(request, context)
         except ParleyError as error:
-            status = status_of(error)
-            logger.info(
-                "%s refused: %s, %s, session %r, %s, %.1f ms",
-                name,
-                status.code.name,
-                type(error).__name__,
-                session_id[:128],
-                str(error.details)[:_MOST_DETAILS],
-                _since(began),
-            )
+            status = call.refused(error)
         except (asyncio.CancelledError, AbortError):
-            logger.debug("%s left by its caller, session %r, %.1f ms", name, session_id[:128], _since(began))
+            call.left()
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # the outermost place: nothing may pass it unmapped
             if _caller_is_gone(error):
-                logger.debug("%s left by its caller, session %r, %.1f ms", name, session_id[:128], _since(began))
+                call.left()
                 return
-            error_id = new_error_id()
-            logger.exception("%s failed: error_id %s, session %r", name, error_id, session_id[:128])
-            status = internal_status(error_id)
+            status = call.failed(error)
         else:
-            logger.debug("%s ok, session %r, %.1f ms", name, session_id[:128], _since(began))
+            call.answered()
             return
         await context.abort_with_status(status)
 
@@ -103,5 +92,46 @@ def _caller_is_gone(error: Exception) -> bool:
     return type(error).__name__ == "ExecuteBatchError"
 
 
-def _since(began: float) -> float:
-    return (time.perf_counter() - began) * 1000
+class _Call:
+    """One call, for its line in the log."""
+
+    def __init__(self, method: str) -> None:
+        self.session_id = ""
+        self._method = method
+        self._began = time.perf_counter()
+
+    def answered(self) -> None:
+        logger.debug("%s ok, session %r, %.1f ms", self._method, self._session, self._took)
+
+    def left(self) -> None:
+        logger.debug("%s left by its caller, session %r, %.1f ms", self._method, self._session, self._took)
+
+    def refused(self, error: ParleyError) -> grpc.Status:
+        """Logs a refusal in one line; an error that is no caller's doing is a failure."""
+        status = status_of(error)
+        if status is None:
+            return self.failed(error)
+        logger.info(
+            "%s refused: %s, %s, session %r, %s, %.1f ms",
+            self._method,
+            status.code.name,
+            type(error).__name__,
+            self._session,
+            str(error.details)[:_MOST_DETAILS],
+            self._took,
+        )
+        return status
+
+    def failed(self, error: Exception) -> grpc.Status:
+        """Logs a fault with its traceback, under an id that the caller gets."""
+        error_id = new_error_id()
+        logger.error("%s failed: error_id %s, session %r", self._method, error_id, self._session, exc_info=error)
+        return internal_status(error_id)
+
+    @property
+    def _session(self) -> str:
+        return self.session_id[:_LONGEST_ID]
+
+    @property
+    def _took(self) -> float:
+        return (time.perf_counter() - self._began) * 1000

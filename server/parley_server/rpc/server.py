@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha import reflection
 
 from parley.v1 import conversation_pb2
 from parley.v1.conversation_pb2_grpc import add_ConversationServiceServicer_to_server
-from parley_server.errors import InvalidSettings, StoreUnavailable
+from parley_server.errors import InvalidSettings, ParleyError
 from parley_server.rpc.boundary import Boundary
 from parley_server.rpc.servicer import ConversationServicer
 
@@ -77,13 +77,17 @@ class RpcServer:
 
     async def leave(self) -> None:
         """Tells balancers that this server is going."""
-        if self._watch:
-            self._watch.cancel()
+        self._stop_watching()
         await self._health.enter_graceful_shutdown()
 
     async def stop(self, grace: timedelta) -> None:
         """Takes no more calls, and gives those that are open so long to end."""
+        self._stop_watching()
         await self._server.stop(grace.total_seconds())
+
+    def _stop_watching(self) -> None:
+        if self._watch:
+            self._watch.cancel()
 
     async def _watch_health(self) -> None:
         while True:
@@ -94,8 +98,8 @@ class RpcServer:
         status = health_pb2.HealthCheckResponse.SERVING
         try:
             await self._ready()
-        except StoreUnavailable as error:
-            logger.warning("not ready: %s", error.message)
+        except Exception as error:  # noqa: BLE001  # whatever fails: the watch goes on, and tells when it is over
+            logger.warning("not ready: %s", error if isinstance(error, ParleyError) else type(error).__name__)
             status = health_pb2.HealthCheckResponse.NOT_SERVING
         for service in ("", SERVICE):
             await self._health.set(service, status)

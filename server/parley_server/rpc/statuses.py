@@ -17,7 +17,8 @@ from parley_server import errors
 DOMAIN = "parley.v1"
 
 _MESSAGE_LENGTH = 512
-_VALUE_LENGTH = 128
+_VALUE_LENGTH = 160
+"""Bytes of UTF-8."""
 _MOST_VIOLATIONS = 8
 _INTERNAL_SENTENCE = "parley failed; the server's log has the cause under this error_id"
 
@@ -41,24 +42,22 @@ _TABLE: Mapping[type[errors.ParleyError], tuple["code_pb2.Code.ValueType", str]]
     errors.SessionCorrupt: (code_pb2.DATA_LOSS, "SESSION_CORRUPT"),
     errors.AssistantFailed: (code_pb2.FAILED_PRECONDITION, "ASSISTANT_FAILED"),
     errors.VersionNotLoaded: (code_pb2.FAILED_PRECONDITION, "VERSION_NOT_LOADED"),
-    errors.InvalidDefinition: (code_pb2.INTERNAL, "INTERNAL"),
-    errors.InvalidSettings: (code_pb2.INTERNAL, "INTERNAL"),
-    errors.ParleyError: (code_pb2.INTERNAL, "INTERNAL"),
 }
 
 
-def status_of(error: errors.ParleyError) -> grpc.Status:
-    """The status that a caller gets for an error, with its `google.rpc` details."""
-    code, reason = next(_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE)
-    if reason == "INTERNAL":
-        return internal_status(new_error_id())
+def status_of(error: errors.ParleyError) -> grpc.Status | None:
+    """The status that a caller gets for an error, with its `google.rpc` details; None: the error is a fault of ours."""
+    row = next((_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE), None)
+    if row is None:
+        return None
+    code, reason = row
     metadata = {"applied": "unknown" if error.maybe_applied else "no"}
-    metadata |= {name: value[:_VALUE_LENGTH] for name, value in error.details.items()}
+    metadata |= {name: _cut(value, _VALUE_LENGTH) for name, value in error.details.items()}
     details: list[Message] = [error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata)]
     if isinstance(error, errors.InvalidRequest):
         violations = [
             error_details_pb2.BadRequest.FieldViolation(
-                field=violation.field[:_VALUE_LENGTH], description=violation.description[:_VALUE_LENGTH]
+                field=_cut(violation.field, _VALUE_LENGTH), description=_cut(violation.description, _VALUE_LENGTH)
             )
             for violation in error.violations[:_MOST_VIOLATIONS]
         ]
@@ -83,10 +82,15 @@ def new_error_id() -> str:
 
 
 def _status(code: "code_pb2.Code.ValueType", message: str, details: list[Message]) -> grpc.Status:
-    status = status_pb2.Status(code=code, message=message[:_MESSAGE_LENGTH])
+    status = status_pb2.Status(code=code, message=_cut(message, _MESSAGE_LENGTH))
     for detail in details:
         packed = any_pb2.Any()
         packed.Pack(detail)
         status.details.append(packed)
     sendable: grpc.Status = rpc_status.to_status(status)
     return sendable
+
+
+def _cut(text: str, size: int) -> str:
+    """The beginning of a text, at most so many bytes of UTF-8."""
+    return text.encode(errors="replace")[:size].decode(errors="ignore")

@@ -3,9 +3,11 @@
 import asyncio
 import inspect
 import logging
+import traceback
 from collections.abc import Generator
 
 from parley_server.core.conditions import Scope
+from parley_server.core.context import is_json
 from parley_server.core.course import Effect, Result, Understand
 from parley_server.core.reactions import Action, Reaction
 from parley_server.core.turn import Decision
@@ -35,6 +37,7 @@ async def carry_through(course: Generator[Effect, Result, Decision], understande
 
 
 async def _perform(action: Action, scope: Scope) -> Reaction | None:
+    state = str(scope.context.frame)
     try:
         if inspect.iscoroutinefunction(action):
             reaction = await action(scope)
@@ -43,12 +46,22 @@ async def _perform(action: Action, scope: Scope) -> Reaction | None:
             reaction = await asyncio.to_thread(action, scope)
     except ParleyError:
         raise
-    except Exception as error:
+    except (Exception, asyncio.CancelledError, SystemExit) as error:
+        if _is_cancelled(error):
+            raise
         # The error's text may hold what the user said; its kind and place do not.
-        place = error.__traceback__.tb_next if error.__traceback__ else None
-        line = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "?"
-        logger.warning("action failed: %s raised %s at %s", action, type(error).__name__, line)
-        raise AssistantFailed("the assistant's code failed", state=str(scope.context.frame)) from error
-    if reaction is None or isinstance(reaction, Reaction):
-        return reaction
-    raise AssistantFailed("the assistant's code returned no Reaction", state=str(scope.context.frame))
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        kind = type(error).__name__
+        logger.warning("action failed: %s raised %s at %s:%s", action, kind, place.filename, place.lineno)
+        raise AssistantFailed("the assistant's code failed", state=state) from error
+    if reaction is None:
+        return None
+    if not isinstance(reaction, Reaction) or not is_json(reaction.metadata):
+        raise AssistantFailed("the assistant's code returned no Reaction that can be kept", state=state)
+    return reaction
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether it is the turn that is being cancelled, and not the code that raised such an error by itself."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

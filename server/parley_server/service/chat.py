@@ -17,9 +17,11 @@ from parley_server.core.context import ConversationContext, Turn
 from parley_server.core.explanation import ExplanationStep
 from parley_server.core.slots import ValidationScope
 from parley_server.core.snapshot import dump_context, dump_turn, load_context, load_turn
-from parley_server.core.turn import decide
+from parley_server.core.turn import Decision, decide
 from parley_server.errors import (
+    AssistantFailed,
     DeadlineExceeded,
+    InvalidRequest,
     RequestIdReused,
     SessionNotFound,
     TurnCountMismatch,
@@ -158,6 +160,7 @@ class Chat:
             explain=command.dry_run,
         )
         decision = await carry_through(course, self._understander)
+        self._check(decision)
         completed_at = self._clock()
         after = replace(decision.context, updated_at=completed_at, turn_count=context.turn_count + 1)
         turn = Turn(
@@ -174,6 +177,17 @@ class Chat:
         idle = self._limits.idle_expiry
         session = view(after, assistant, completed_at + idle if idle else None)
         return _Taken(turn=turn, session=session, explanation=decision.explanation)
+
+    def _check(self, decision: Decision) -> None:
+        """Refuses what a definition or its code makes too large to be kept."""
+        try:
+            check_metadata(decision.context, self._limits)
+            if len(decision.reply.encode()) <= self._limits.reply_bytes:
+                return
+            problem = f"the reply is longer than {self._limits.reply_bytes} bytes"
+        except InvalidRequest as error:
+            problem = error.message
+        raise AssistantFailed(problem, state=str(decision.context.frame))
 
     def _open(
         self, command: ChatCommand, key: SessionKey, opened: OpenSession, now: datetime

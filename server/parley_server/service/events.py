@@ -97,6 +97,8 @@ class Limits:
     """The most slots that a caller may give."""
     metadata_bytes: int = 32 * 1024
     """The largest metadata of a session, in bytes of JSON."""
+    reply_bytes: int = 64 * 1024
+    """The longest reply, in bytes of UTF-8."""
     waiting_turns: int = 64
     """The most turns that may wait for one session in this server."""
     turn_budget: timedelta = timedelta(seconds=60)

@@ -139,9 +139,13 @@ class RunningTurns:
         self._run(key, request_id, turn, work)
         return Listener(turn, repeats=False)
 
+    def close(self) -> None:
+        """Takes no more turns."""
+        self._closed = True
+
     async def drain(self, grace: timedelta) -> None:
         """Takes no more turns, and waits for those that run; those that take longer than the grace are cancelled."""
-        self._closed = True
+        self.close()
         if not self._tasks:
             return
         await asyncio.wait(self._tasks, timeout=grace.total_seconds())

@@ -3,7 +3,7 @@
 from datetime import date, time
 
 import pytest
-from support.conversations import NOW, context, scope, understood
+from support.conversations import NOW, context, understood
 
 from parley_server.core.filling import FormFiller, SlotFiller
 from parley_server.core.slots import (
@@ -160,7 +160,7 @@ def test_a_form_is_filled_in_any_order_until_no_required_slot_is_missing() -> No
     full, _ = FORM.fill(later, understood(gives={"day": date(2026, 3, 5), "service": "sales"}), NOW)
     assert FORM.complete(full)
     assert FORM.missing(full) == ()
-    assert FORM.next_prompt(scope(slots=full.slots)) == ""
+    assert FORM.next_prompt(full) == ""
 
 
 @pytest.mark.parametrize(
@@ -168,8 +168,8 @@ def test_a_form_is_filled_in_any_order_until_no_required_slot_is_missing() -> No
     [(0, "Which service?"), (1, "Please choose."), (2, "One of: sales, support."), (9, "One of: sales, support.")],
 )
 def test_the_first_missing_slot_is_asked_for_by_attempt(attempts: int, prompt: str) -> None:
-    assert FORM.next_prompt(scope(), attempts=attempts) == prompt
+    assert FORM.next_prompt(context(), attempts=attempts) == prompt
 
 
 def test_a_slot_without_a_prompt_is_asked_for_by_name() -> None:
-    assert FILLER.next_prompt("at", scope()) == "What is the at?"
+    assert FILLER.next_prompt("at") == "What is the at?"

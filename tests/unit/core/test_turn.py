@@ -353,3 +353,24 @@ def test_two_conversations_with_one_assistant_share_nothing() -> None:
 
     assert other.say(HI).reply == "Hello! Which day?"
     assert not other.context.slots
+
+
+def test_a_reaction_to_a_state_of_the_flow_ends_the_sub_conversation_above_it() -> None:
+    start_again = ConversationBranch(name="x", condition=CANCEL, handler=Reaction(to="correction"))
+    talk = Talk(changed(ASSISTANT, branches=BranchingConversation([start_again])))
+    talk.say(HI)
+    talk.say(intent("survey"))
+
+    assert talk.say(understood("stop", command=Command.CANCEL)).reply == "What is wrong?"
+    assert talk.context.position == "booking/correction"
+
+
+def test_a_prompt_that_can_not_be_written_is_the_assistants_fault() -> None:
+    def broken(_: object) -> str:
+        raise KeyError("a secret")
+
+    slots = SlotFiller([changed(SLOTS.definitions["day"], prompt=broken), SLOTS.definitions["at"]])
+    flow = DialogFlow("f", [DialogState(name="a", form=FormFiller(("day",), slots))])
+
+    with pytest.raises(AssistantFailed, match="template"):
+        Talk(changed(ASSISTANT, slots=slots, flows={"f": flow}, initial_flow="f")).say(HI)
