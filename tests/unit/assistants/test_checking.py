@@ -131,6 +131,13 @@ FLOWS: Mapping[str, tuple[str, *tuple[tuple[Severity, str, str], ...]]] = {
             "end: {say: Bye}}"
         ),
     ),
+    "asked for where it was taken back": (
+        (
+            "{ask: {collect: [name], next: more}, more: {collect: [day], next: sure}, "
+            "sure: {say: '{{ slots.name }}?', on: [{when: '!has(slots.name)', to: ask}, {when: change, to: more}, "
+            "{when: confirm, to: end}]}, end: {say: Bye}}"
+        ),
+    ),
     "over when nobody answers": (
         "{ask: {collect: [name, day], say: Hm?, expires_after: 1h, expired: end}, end: {say: Bye}}",
     ),

@@ -162,7 +162,9 @@ def _asks_again(chart: Chart, states: Sequence[Frame]) -> bool:
 
 def _round(start: _Node, onward: Mapping[_Node, _Node]) -> Sequence[_Node]:
     """The nodes on the way from one back to itself, in order; empty if it does not lead back."""
-    passed = [start]
-    while (node := onward.get(passed[-1])) is not None and node not in passed:
-        passed.append(node)
-    return passed if node == start else ()
+    passed = {start: None}  # It is an ordered set.
+    node = onward.get(start)
+    while node is not None and node not in passed:
+        passed[node] = None
+        node = onward.get(node)
+    return list(passed) if node == start else ()

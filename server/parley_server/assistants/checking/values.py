@@ -4,6 +4,7 @@ What counts as filling a slot is a form that collects it, an assignment, a call'
 fill any. A slot that nothing in the definition fills is taken to come from callers, or from what users say unasked.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -16,6 +17,8 @@ from parley_server.core.conditions import ALWAYS, CHANGE, INPUT
 from parley_server.core.context import Frame
 from parley_server.core.flow import DialogState
 from parley_server.core.slots import GiveUp
+
+_ABSENT = re.compile(r"!has\(slots\.(\w+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +110,19 @@ class Values:
         if way.kind is WayKind.CALL:
             call = self.chart.states[way.origin].call
             return self.said(way.origin).filled(call.inputs if call else ())
-        known = self.asked(way.origin).cleared(way.clear)
-        # A change may be that a value was taken back.
-        return Known(frozenset(), known.maybe) if way.label == CHANGE.name else known
+        known = self.asked(way.origin)
+        if way.label == CHANGE.name:
+            # A change may be that a value was taken back.
+            known = Known(frozenset(), known.maybe)
+        return known.filled(self._present(way)).cleared(way.clear)
+
+    def _present(self, way: Way) -> Iterator[str]:
+        """The slots that have a value, since the ways out that stand before are taken where they have none."""
+        for earlier in self.chart.ways_from(way.origin):
+            if earlier == way:
+                return
+            if absent := _ABSENT.fullmatch("".join(earlier.label.split())):
+                yield absent[1]
 
     def _enter(self, frame: Frame, known: Known) -> None:
         entering = self._entering.get(frame)
