@@ -41,15 +41,19 @@ def rehearse_files(
 
     Raises:
         InvalidDefinition: Scripts or definitions have defects, all of which it tells.
+        ClickException: A file can not be written.
     """
     rehearsed = asyncio.run(_rehearse(_load(files)))
     for one in rehearsed:
         _print_outcomes(one)
-    if junit:
-        write_junit(junit, [(one.script, one.outcomes, one.reports()) for one in rehearsed])
     coverages, charts = _coverage(rehearsed)
-    if coverage_out:
-        write_coverage(coverage_out, coverages)
+    try:
+        if junit:
+            write_junit(junit, [(one.script, one.outcomes, one.reports()) for one in rehearsed])
+        if coverage_out:
+            write_coverage(coverage_out, coverages)
+    except OSError as error:
+        raise click.FileError(str(error.filename), error.strerror) from error
     enough = [_print_coverage(name, coverages[name], chart, coverage_min) for name, chart in charts.items()]
     failed = sum(outcome.failure is not None for one in rehearsed for outcome in one.outcomes)
     passed = sum(len(one.outcomes) for one in rehearsed) - failed

@@ -175,6 +175,14 @@ def test_coverage_is_written_for_pictures(folder: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("option", ["--junit", "--coverage-out"])
+def test_a_file_that_can_not_be_written_is_told_in_a_sentence(folder: Path, option: str) -> None:
+    result = rehearse(folder, "[{user: hi}]", option, str(folder / "absent" / "file"))
+
+    assert result.exit_code == 1
+    assert result.output.endswith("No such file or directory\n")
+
+
 def test_continuous_integration_reads_the_outcomes(folder: Path) -> None:
     junit = folder / "junit.xml"
 
