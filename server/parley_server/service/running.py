@@ -25,6 +25,8 @@ class RunningTurn:
         self.fingerprint = fingerprint
         self.committing = False
         """Whether its commit has begun: from then on it is not cancelled."""
+        self.abandoned = False
+        """Whether it was cancelled as nobody listened any more: there is nothing left to listen to."""
         self.events: list[ChatEvent] = []
         self.listeners = 0
         self._task: asyncio.Task[None] | None = None
@@ -60,6 +62,7 @@ class RunningTurn:
     def abandon(self) -> None:
         """Cancels the turn, unless it survives its callers or its commit has begun."""
         if self._task and not (self.survives or self.committing):
+            self.abandoned = True
             self._task.cancel()
 
     def _wake(self, _: object = None) -> None:
@@ -128,7 +131,7 @@ class RunningTurns:
             ShuttingDown: The server takes no more turns.
         """
         running = self._by_request.get((key, request_id)) if request_id else None
-        if running:
+        if running and not running.abandoned:
             if running.fingerprint != turn.fingerprint:
                 raise RequestIdReused(key.session_id)
             return Listener(running, repeats=True)
@@ -160,7 +163,8 @@ class RunningTurns:
             self._by_session[key] -= 1
             if not self._by_session[key]:
                 del self._by_session[key]
-            if request_id:
+            # Whoever came back for an abandoned turn may have begun it anew.
+            if self._by_request.get((key, request_id)) is turn:
                 del self._by_request[key, request_id]
             if not task.cancelled():
                 task.exception()  # Nobody may be listening any more; then the failure is nobody's.
