@@ -8,15 +8,19 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from support.faults_calls import kept, line
 from support.faults_checker import violations
-from support.faults_echo import DEFINITION
+from support.faults_core import core
+from support.faults_echo import DEFINITION, GATES
 from support.faults_record import Outcome, Recorder
 from support.faults_scale import Report, Scale
 from support.servers import serving
 from support.waiting import until
 
 import parley
+from parley_server.service.events import ChatCommand, TurnCompleted
+from parley_server.stores.memory import InMemoryStore
 
 SESSIONS = 20
 CALLERS = 20
@@ -84,3 +88,20 @@ def memory_of_server() -> int:
 def resident() -> int:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * 4096 // (1 << 20)
+
+
+async def test_a_caller_who_comes_back_before_the_turn_has_noticed_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(GATES, str(tmp_path))
+    command = ChatCommand(session_id="s0", request_id="a", message="s0/a @gate")
+    async with core(InMemoryStore()) as server:
+        first = await server.chat.take(command)
+        await until((tmp_path / "gate.reached").exists)
+        first.leave()
+        again = await server.chat.take(command)
+        (tmp_path / "gate.open").touch()
+        events = await again.next()
+        again.leave()
+
+    assert isinstance(events[-1], TurnCompleted)

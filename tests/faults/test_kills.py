@@ -33,7 +33,7 @@ async def test_no_turn_is_lost_when_the_server_is_killed_and_started_again(
     async with server_processes(1, on_disk, tmp_path) as (server,), clients(40, server) as callers:
         crowd = Crowd(recorder, lambda caller: line(callers[caller]), sessions=20, seed=2)
         talking = asyncio.create_task(crowd.talk(40))
-        for _ in range(scale.of(3, 100)):
+        for _ in range(scale.of(2, 100)):
             await recorder.answered(chance.randint(1, 200))
             await server.kill()
             began = time.monotonic()
