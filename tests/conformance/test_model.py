@@ -140,6 +140,13 @@ class StoreMachine(RuleBasedStateMachine):
     def sweep(self) -> None:
         self._run(self._store.sweep())
 
+    @rule()
+    def scan(self) -> None:
+        async def scanned() -> list[StoredSession]:
+            return [session async for session in self._store.scan()]
+
+        assert set(self._run(scanned())) == {self._stored(key) for key in list(self._sessions)} - {None}
+
     @rule(key=KEYS, after=st.integers(-1, 5), page_bytes=st.integers(0, 60))
     def read_page(self, key: SessionKey, after: int, page_bytes: int) -> None:
         page = self._run(self._store.read_turns(key, after=after, page_bytes=page_bytes))

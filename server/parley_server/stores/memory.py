@@ -19,7 +19,7 @@ from parley_server.stores.protocol import Durability, OpenSession, StoredSession
 from parley_server.stores.turnstile import Turnstile
 from parley_server.stores.watchers import Watchers
 
-_SWEEP_STEP = 1000
+_STEP = 1000
 _LOOK_EVERY = timedelta(seconds=1)
 
 
@@ -76,12 +76,17 @@ class InMemoryStore:
         """See `StateStore.watch`."""
         return self._shelf.watchers.watch(key)
 
+    async def scan(self) -> AsyncIterator[StoredSession]:
+        """See `StateStore.scan`."""
+        async for key in self._shelf.walk():
+            session = self._shelf.live(key)
+            if session is not None:
+                yield session.stored
+
     async def sweep(self) -> int:
         """See `StateStore.sweep`."""
         removed = 0
-        for place, key in enumerate(self._shelf.keys()):
-            if place % _SWEEP_STEP == 0:
-                await asyncio.sleep(0)
+        async for key in self._shelf.walk():
             removed += self._shelf.drop_if_expired(key)
         return removed
 
@@ -118,9 +123,13 @@ class _Shelf:
         self._incarnations = count(1)
         self._sessions: dict[SessionKey, _Session] = {}
 
-    def keys(self) -> list[SessionKey]:
+    async def walk(self) -> AsyncIterator[SessionKey]:
+        """Gives the keys that there are at the beginning, and lets others do something every now and then."""
         self.check_open()
-        return list(self._sessions)
+        for place, key in enumerate(list(self._sessions)):
+            if place % _STEP == 0:
+                await asyncio.sleep(0)
+            yield key
 
     def live(self, key: SessionKey) -> _Session | None:
         self.check_open()

@@ -35,6 +35,9 @@ The clauses; each has a test in `parley_server.testing.store_contract` that name
          store heals without a restart. No room left raises StoreFull.
     S18  After `close` every method raises StoreUnavailable; closing twice does not.
     S19  `secret` is the same for every store object on the same backing, and differs between backings.
+    S20  `scan` gives every session that lives through it at least once, in small steps that hold up no turn and with
+         little memory. One that begins or ends meanwhile may be left out. If some can not be read, SessionCorrupt says
+         so when all others have been given.
 """
 
 from collections.abc import AsyncIterator
@@ -176,6 +179,14 @@ class StateStore(Protocol):
 
         Raises:
             StoreUnavailable: The store failed. The iterator raises it too.
+        """
+
+    def scan(self) -> AsyncIterator[StoredSession]:
+        """Gives all sessions, in no order. Whose they are is for their snapshots to tell.
+
+        Raises:
+            SessionCorrupt: Some of what is stored can not be read; all else has been given.
+            StoreUnavailable: The store failed.
         """
 
     async def sweep(self) -> int:

@@ -16,9 +16,12 @@ from parley_server.testing.contract.leases import LeaseContract
 from parley_server.testing.contract.lifetime import LifetimeContract
 from parley_server.testing.contract.processes import ProcessContract
 from parley_server.testing.contract.records import RecordContract
+from parley_server.testing.contract.scanning import ScanContract
 
 __all__ = ["StoreContract"]
 
 
-class StoreContract(RecordContract, CommitContract, LeaseContract, LifetimeContract, FailureContract, ProcessContract):
+class StoreContract(
+    RecordContract, CommitContract, LeaseContract, LifetimeContract, ScanContract, FailureContract, ProcessContract
+):
     """All clauses."""

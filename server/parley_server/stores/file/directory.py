@@ -75,10 +75,16 @@ class SessionDirectory:
                 return Loaded()
             return Loaded(
                 incarnation=last.header.incarnation,
-                stored=StoredSession(last.snapshot, last.header.turn, _moment(last.header.expires_at)),
+                stored=_stored(last),
                 recent=log.recent(last, recent),
                 repeat=log.repeat(last, request_id),
             )
+
+    def stored(self, digest: str) -> StoredSession | None:
+        """Loads the session whose key has the digest, as it was last committed."""
+        with self._failing(None), self._log(digest, exclusive=False) as log:
+            last = None if log is None else self._live(log)
+            return None if last is None else _stored(last)
 
     def take(self, key: SessionKey, *, request_id: str, recent: int) -> Loaded:
         """Takes the session's lease and loads it.
@@ -174,10 +180,15 @@ class SessionDirectory:
         return found
 
     def shelves(self) -> list[Path]:
-        """The directories that sessions are in, to be swept one by one."""
+        """The directories that sessions are in, to be gone through one by one."""
         with self._failing(None):
             self._check_root()
             return sorted((self._root / "sessions").glob("??/??"))
+
+    def digests(self, shelf: Path) -> list[str]:
+        """The digests of the keys whose sessions are in a shelf."""
+        with self._failing(None):
+            return [file.name for file in shelf.iterdir() if not file.name.endswith(NEW)]
 
     def sweep(self, shelf: Path) -> int:
         """Removes the expired sessions of a shelf, and tells how many they were."""
@@ -324,6 +335,10 @@ class SessionDirectory:
 def _stands(last: Frame | None, opened: Loaded) -> bool:
     found = (0, 0) if last is None else (last.header.incarnation, last.header.turn)
     return found == (opened.incarnation, opened.version)
+
+
+def _stored(last: Frame) -> StoredSession:
+    return StoredSession(last.snapshot, last.header.turn, _moment(last.header.expires_at))
 
 
 def _moment(microseconds: int) -> datetime | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote
 
-from parley_server.errors import InvalidSettings, StoreUnavailable
+from parley_server.errors import InvalidSettings, SessionCorrupt, StoreUnavailable
 from parley_server.ids import SessionKey
 from parley_server.stores.file.directory import SessionDirectory
 from parley_server.stores.holds import Hold, Loaded, NewTurn
@@ -87,6 +87,21 @@ class FileStore:
     def watch(self, key: SessionKey) -> AbstractAsyncContextManager[AsyncIterator[None]]:
         """See `StateStore.watch`."""
         return self._watchers.watch(key)
+
+    async def scan(self) -> AsyncIterator[StoredSession]:
+        """See `StateStore.scan`."""
+        damaged = 0
+        for shelf in await self._lanes.submit(None, self._directory.shelves):
+            for digest in await self._lanes.submit(None, partial(self._directory.digests, shelf)):
+                try:
+                    session = await self._lanes.submit(None, partial(self._directory.stored, digest))
+                except SessionCorrupt:
+                    damaged += 1
+                else:
+                    if session is not None:
+                        yield session
+        if damaged:
+            raise SessionCorrupt("", f"a scan met {damaged} of them")
 
     async def sweep(self) -> int:
         """See `StateStore.sweep`."""

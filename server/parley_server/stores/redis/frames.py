@@ -24,6 +24,8 @@ from parley_server.ids import SessionKey
 from parley_server.stores.options import EPOCH
 from parley_server.stores.protocol import StoredSession, TurnRecord
 
+EVERY_SESSION = "parley:{*}"
+"""The pattern of the sessions' keys; those of leases and queues go on after the brace."""
 MILLISECOND = timedelta(milliseconds=1)
 NONCE_LENGTH = 24
 """The bytes of a nonce, with which every record begins."""
@@ -135,6 +137,20 @@ class SessionFrames:
         if checksum != self._record_checksum(turn, nonce, request_id, data):
             raise Unreadable(f"the checksum of turn {turn} is wrong")
         return TurnRecord(turn, request_id.decode(), data)
+
+    @classmethod
+    def of_snapshot(cls, name: bytes, frame: bytes | None) -> "SessionFrames":
+        """The frames of the session whose key `name` is, by what its snapshot says. Raises as `read_session` does."""
+        try:
+            _, length = _SNAPSHOT.unpack_from(frame or b"")
+            tenant_length, _, ids = (frame or b"")[_SNAPSHOT.size : _SNAPSHOT.size + length].partition(b":")
+            tenant, session_id = ids[: int(tenant_length)], ids[int(tenant_length) :]
+            frames = cls(SessionKey(tenant.decode(), session_id.decode()))
+        except (struct.error, ValueError) as error:
+            raise Unreadable("its snapshot does not say whose it is") from error
+        if frames.keys[0] != name:
+            raise Unreadable("its snapshot is another session's")
+        return frames
 
     def _standing(self, version: int, incarnation: bytes) -> Standing:
         text = b"%d %b" % (version, incarnation)

@@ -5,7 +5,7 @@ This module must not know what the scripts are for.
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -19,6 +19,8 @@ from parley_server.stores.redis.topology import Topology, hear_failure
 
 _PAUSES = (0.0, 0.05)
 """Seconds before what failed is tried again."""
+_SCAN_KEYS = 20
+"""How many keys a server looks at in one step."""
 _ELSEWHERE = {"MOVED", "READONLY", "MASTERDOWN"}
 """The server is not, or no longer, the one to ask."""
 _LATER = {"ASK", "BUSY", "CLUSTERDOWN", "LOADING", "TRYAGAIN"}
@@ -78,6 +80,24 @@ class Nodes:
         async with asyncio.timeout(self._timeout):
             connections = [await self._connection(address) for address in await self._topology.everyone()]
             return await asyncio.gather(*(connection.ask(*words) for connection in connections))
+
+    async def scan(self, pattern: str) -> AsyncIterator[Sequence[bytes]]:
+        """Gives the keys of all servers that match a pattern, each at least once if it is there from first to last.
+
+        Raises:
+            StoreUnavailable: A server does not answer in time, or refuses.
+        """
+        try:
+            for address in await self._topology.everyone():
+                cursor = None
+                while cursor != b"0":
+                    async with asyncio.timeout(self._timeout):
+                        connection = await self._connection(address)
+                        cursor, keys = await connection.ask("SCAN", cursor or 0, "MATCH", pattern, "COUNT", _SCAN_KEYS)
+                    yield keys
+        except (OSError, Refusal) as error:
+            self._topology.forget()
+            raise _failure(error, maybe_applied=False) from error
 
     async def listen(self, on_push: Push) -> Connection:
         """Makes a connection of the caller's own to one of the servers. Raises as `ask_everyone` does."""

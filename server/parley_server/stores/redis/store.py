@@ -19,7 +19,7 @@ from parley_server.ids import SessionKey
 from parley_server.stores.options import StoreOptions
 from parley_server.stores.protocol import Durability, OpenSession, StoredSession, TurnRecord
 from parley_server.stores.redis.fitness import verify
-from parley_server.stores.redis.frames import MILLISECOND, Loaded, SessionFrames, Unreadable
+from parley_server.stores.redis.frames import EVERY_SESSION, MILLISECOND, Loaded, SessionFrames, Unreadable
 from parley_server.stores.redis.leases import Leases
 from parley_server.stores.redis.news import News
 from parley_server.stores.redis.nodes import Nodes
@@ -116,6 +116,18 @@ class RedisStore:
         async with self._watchers.watch(key) as wakes, self._shared.news.following(SessionFrames(key).changes, notify):
             yield wakes
 
+    async def scan(self) -> AsyncIterator[StoredSession]:
+        """See `StateStore.scan`. Sessions whose slots move between the servers of a Cluster meanwhile may be missed."""
+        damaged = 0
+        async for names in self._shared.nodes.scan(EVERY_SESSION):
+            for session in await asyncio.gather(*(self._read_named(name) for name in names)):
+                if isinstance(session, Unreadable):
+                    damaged += 1
+                elif session is not None:
+                    yield session
+        if damaged:
+            raise SessionCorrupt("", f"a scan met {damaged} of them")
+
     async def sweep(self) -> int:
         """See `StateStore.sweep`. Redis itself removes what has expired, so it is always 0."""
         await self.ready()
@@ -135,6 +147,13 @@ class RedisStore:
         """See `StateStore.close`."""
         self._watchers.close()
         await self._shared.close()
+
+    async def _read_named(self, name: bytes) -> StoredSession | Unreadable | None:
+        try:
+            answer = await self._shared.nodes.run(self._shared.scripts.load, [name])
+            return None if answer is None else SessionFrames.of_snapshot(name, answer[2]).read_session(answer).stored
+        except Unreadable as error:
+            return error
 
     async def _look(self, keys: Sequence[SessionKey]) -> list[bytes | None]:
         run, standing = self._shared.nodes.run, self._shared.scripts.standing

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import apsw
 
-from parley_server.errors import InvalidSettings, StoreUnavailable
+from parley_server.errors import InvalidSettings, SessionCorrupt, StoreUnavailable
 from parley_server.ids import SessionKey
 from parley_server.stores.holds import Hold, Loaded, NewTurn
 from parley_server.stores.options import StoreOptions
@@ -107,6 +107,19 @@ class SqliteStore:
     def watch(self, key: SessionKey) -> AbstractAsyncContextManager[AsyncIterator[None]]:
         """See `StateStore.watch`."""
         return self._watchers.watch(key)
+
+    async def scan(self) -> AsyncIterator[StoredSession]:
+        """See `StateStore.scan`."""
+        damaged = last = 0
+        while page := await self._read(lambda tables, now, _: tables.scan(last, now)):  # noqa: B023 (it is awaited)
+            last = page[-1][0]
+            for _, session in page:
+                if session is None:
+                    damaged += 1
+                else:
+                    yield session
+        if damaged:
+            raise SessionCorrupt("", f"a scan met {damaged} of them")
 
     async def sweep(self) -> int:
         """See `StateStore.sweep`."""

@@ -52,6 +52,10 @@ PRAGMA user_version = {SCHEMA_VERSION};
 """
 
 _SESSION = "SELECT id, version, expires_at, checksum, snapshot FROM sessions WHERE key = ?"
+_SESSIONS_AFTER = """
+SELECT id, key, version, expires_at, checksum, snapshot FROM sessions
+WHERE id > ? AND (expires_at IS NULL OR expires_at > ?) ORDER BY id LIMIT ?
+"""
 _TURNS = (
     "SELECT turn, request_id, checksum, data FROM turns WHERE session = ?1 AND turn > ?2 AND turn <= ?3 ORDER BY turn"
 )
@@ -67,6 +71,7 @@ WHERE id = ?1 AND version = ?2 AND (expires_at IS NULL OR expires_at > ?7)
 
 # A large write-ahead log costs room and some start-up time after a crash, and saves writing busy pages again and again.
 _CHECKPOINT_PAGES = 4000
+_SCAN_SESSIONS = 16
 _SWEEP_SESSIONS = 64
 _SWEEP_TURNS = 256
 
@@ -146,11 +151,9 @@ class SessionTables:
         incarnation, version, expires_at, checksum, snapshot = row
         if expires_at is not None and expires_at <= _since_epoch(now):
             return Loaded()
-        if checksum != _session_checksum(digest, version, expires_at, snapshot):
-            raise Unreadable("the checksum of its snapshot is wrong")
         return Loaded(
             incarnation=incarnation,
-            stored=StoredSession(snapshot, version, None if expires_at is None else EPOCH + expires_at * MICROSECOND),
+            stored=_stored(digest, version, expires_at, checksum, snapshot),
             recent=tuple(self._turns(incarnation, max(version - recent, 0), version)) if recent else (),
             repeat=self._repeat(incarnation, request_id) if request_id else None,
         )
@@ -208,6 +211,16 @@ class SessionTables:
         if not held or found != [(opened.incarnation, opened.version)]:
             raise TurnConflict
         self._remove(opened.incarnation)
+
+    def scan(self, after: int, now: datetime) -> list[tuple[int, StoredSession | None]]:
+        """Loads some of the sessions whose incarnation is greater than `after`, in its order; None: it is damaged."""
+        found: list[tuple[int, StoredSession | None]] = []
+        for incarnation, *row in self._connection.execute(_SESSIONS_AFTER, (after, _since_epoch(now), _SCAN_SESSIONS)):
+            try:
+                found.append((incarnation, _stored(*row)))
+            except Unreadable:
+                found.append((incarnation, None))
+        return found
 
     def sweep(self, now: datetime) -> tuple[int, bool]:
         """Removes some expired sessions, and tells how many, and whether more may be left."""
@@ -332,6 +345,12 @@ def _expiry(new: NewTurn, now: datetime) -> int | None:
 
 def _since_epoch(moment: datetime) -> int:
     return (moment - EPOCH) // MICROSECOND
+
+
+def _stored(digest: bytes, version: int, expires_at: int | None, checksum: int, snapshot: bytes) -> StoredSession:
+    if checksum != _session_checksum(digest, version, expires_at, snapshot):
+        raise Unreadable("the checksum of its snapshot is wrong")
+    return StoredSession(snapshot, version, None if expires_at is None else EPOCH + expires_at * MICROSECOND)
 
 
 def _session_checksum(digest: bytes, version: int, expires_at: int | None, snapshot: bytes) -> int:

@@ -64,6 +64,7 @@ class FailureContract(Scene):
                 store.ready(),
                 store.read(KEY),
                 store.read_turns(KEY),
+                anext(store.scan()),
                 store.sweep(),
                 take_turn(store),
             ):

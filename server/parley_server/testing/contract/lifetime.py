@@ -163,6 +163,7 @@ class LifetimeContract(Scene):
                 store.read(KEY),
                 store.read_turns(KEY),
                 store.watch(KEY).__aenter__(),
+                anext(store.scan()),
                 store.sweep(),
                 store.secret(),
                 store.ready(),
