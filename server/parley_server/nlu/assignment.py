@@ -7,6 +7,7 @@ values and of the slots. This module must not know how a value is found.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from parley_server.core.slots import Candidate, SlotType
 from parley_server.nlu.corrections import are_alternatives
@@ -98,6 +99,9 @@ def _belongs_to_another(offer: Offer, offers: Sequence[Offer], given: Collection
 
 def _without_parts(offers: Sequence[Offer]) -> list[Offer]:
     """Leaves out what is only a part of another slot's value: the 3 of "March 3rd"."""
+    spans = sorted((offer.candidate.start, offer.candidate.end) for offer in offers)
+    if all(end <= start for (_, end), (start, _) in pairwise(spans)):
+        return list(offers)
     return [offer for offer in offers if not any(_is_part(offer, other) for other in offers)]
 
 
@@ -111,8 +115,10 @@ def _is_part(offer: Offer, other: Offer) -> bool:
     return length > 0 and (more_specific <= 0 or other.weight >= offer.weight)
 
 
-def _without_alternatives(offers: Sequence[Offer], message: str) -> list[Offer]:
+def _without_alternatives(offers: Sequence[Offer], message: str) -> Sequence[Offer]:
     """Leaves out values that the message leaves open: "Monday or Tuesday"."""
+    if "or" not in message:
+        return offers
     left_open: set[int] = set()
     for before in offers:
         for after in offers:

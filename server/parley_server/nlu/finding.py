@@ -11,8 +11,7 @@ from itertools import islice
 from parley_server.core.slots import Candidate, Rejection, SlotDefinition, SlotType, SlotValue
 from parley_server.core.understanding import Situation
 from parley_server.nlu.assignment import Offer, assign
-from parley_server.nlu.clauses import Clause
-from parley_server.nlu.corrections import is_denied, is_inquiry, revises
+from parley_server.nlu.corrections import is_denied, is_inquiry
 from parley_server.nlu.free_text import FreeText
 from parley_server.nlu.slot_words import SlotWords, Spoken
 from parley_server.nlu.values import READERS
@@ -64,7 +63,6 @@ class _Heard:
     situation: Situation
     reference: Reference
     revising: bool
-    """Whether the message has words of correction."""
 
     def is_open(self, slot: str) -> bool:
         """Whether the slot is waiting for a value."""
@@ -84,10 +82,16 @@ class SlotFinder:
         self._free_texts = {d.name: FreeText(d) for d in definitions if d.type is SlotType.STRING}
         self._counts = {d.name: counts for d in definitions if (counts := _counts_of(d))}
 
-    def find(self, message: str, clauses: Sequence[Clause], situation: Situation) -> Findings:
-        """Finds at most one value for each slot, and what was meant as one and is none."""
-        heard = _Heard(message, Spoken.of(message), situation, _reference(situation), revises(clauses))
-        found = assign(list(self._offers(heard)), heard.spoken.message, last=heard.revising)
+    def find(self, message: str, situation: Situation, *, revising: bool) -> Findings:
+        """Finds at most one value for each slot, and what was meant as one and is none.
+
+        Args:
+            message: The message.
+            situation: What it is read in the light of.
+            revising: Whether it has words of correction.
+        """
+        heard = _Heard(message, Spoken(message), situation, _reference(situation), revising)
+        found = assign(list(self._offers(heard)), heard.spoken.message, last=revising)
         return Findings(found, tuple(self._rejections(heard, found)))
 
     def whole(self, slot: str, message: str, taken: Mapping[str, Candidate], situation: Situation) -> Candidate | None:
@@ -195,7 +199,7 @@ def _is_barred(heard: _Heard, definition: SlotDefinition, candidate: Candidate, 
 def _attempt(heard: _Heard, kind: SlotType) -> str:
     """The message, if it looks like an attempt at a value; empty: it does not."""
     attempt = _ATTEMPTS.get(kind)
-    short = len(heard.spoken.words) <= _SHORT
+    short = len(heard.spoken.stems) <= _SHORT
     return heard.message.strip() if attempt and short and attempt.fullmatch(heard.message) else ""
 
 

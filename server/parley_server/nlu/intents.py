@@ -12,7 +12,8 @@ This module must not know slots or the conversation.
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 
 from parley_server.core.understanding import IntentExamples, IntentMatch
 from parley_server.nlu.clauses import FUNCTION_WORDS, word_set
@@ -64,11 +65,10 @@ class IntentClassifier:
         texts = [(intent.name, words) for intent in intents for text in intent.examples if (words := _words(text))]
         self._exact = {words: name for name, words in reversed(texts)}
         self._named = [(f" {' '.join(_words(i.name))} ", i.name) for i in intents if not i.examples and _words(i.name)]
-        features = [(name, self._features(words)) for name, words in texts]
-        frequency = Counter(feature for _, bag in features for feature in bag)
-        self._unseen = math.log(2 * len(features) + 2)
-        self._rarity = {f: math.log((len(features) + 1) / (count + 0.5)) for f, count in frequency.items()}
-        self._weights = self._learn(features)
+        frequency = Counter(feature for _, words in texts for feature in self._features(words))
+        self._unseen = math.log(2 * len(texts) + 2)
+        self._rarity = {f: math.log((len(texts) + 1) / (count + 0.5)) for f, count in frequency.items()}
+        self._weights = self._learn(texts)
         self._threshold = max(_LEAST_NEARNESS, _NEARNESS_PER_DOUBLING * math.log2(len(intents) + 1))
 
     def match(self, message: str) -> tuple[IntentMatch, ...]:
@@ -97,12 +97,13 @@ class IntentClassifier:
         """Whether an example of an intent has a word."""
         return any(name == intent for name, _ in self._weights.get(word, ()))
 
-    def _learn(self, features: Sequence[tuple[str, Mapping[str, float]]]) -> dict[str, list[tuple[str, float]]]:
+    def _learn(self, texts: Sequence[tuple[str, Sequence[str]]]) -> dict[str, list[tuple[str, float]]]:
         centroids: dict[str, defaultdict[str, float]] = {}
-        for name, bag in features:
+        for name, words in texts:
             centroid = centroids.setdefault(name, defaultdict(float))
-            for feature, weight in self._unit(bag).items():
-                centroid[feature] += weight
+            weighted, length = self._weighted(words)
+            for feature, weight in weighted.items():
+                centroid[feature] += weight / length
         weights: dict[str, list[tuple[str, float]]] = defaultdict(list)
         for name, centroid in centroids.items():
             length = math.sqrt(sum(weight * weight for weight in centroid.values()))
@@ -120,28 +121,34 @@ class IntentClassifier:
             bag[f"{before} {word}"] = _PAIR_WEIGHT / 2 if both_weak else _PAIR_WEIGHT
             before, before_weight = word, weight
             if weight == 1 and len(word) > 2:
-                edged = f"<{word}>"
-                for at in range(len(edged) - 2):
-                    bag["~" + edged[at : at + 3]] = _PIECE_WEIGHT
+                bag.update(dict.fromkeys(_pieces(word), _PIECE_WEIGHT))
         return bag
 
-    def _unit(self, bag: Mapping[str, float]) -> dict[str, float]:
-        weighted = {feature: weight * self._rarity.get(feature, self._unseen) for feature, weight in bag.items()}
-        length = math.sqrt(sum(weight * weight for weight in weighted.values()))
+    def _weighted(self, words: Sequence[str]) -> tuple[dict[str, float], float]:
+        """Returns the features of words by their weight, and the length that they have together."""
+        rarity, unseen = self._rarity, self._unseen
+        weighted = {feature: weight * rarity.get(feature, unseen) for feature, weight in self._features(words).items()}
+        length = math.sqrt(sum([weight * weight for weight in weighted.values()]))
         # A message of function words alone, "I want to", says too little to be near anything.
-        length = max(length, _LEAST_LENGTH * self._unseen)
-        return {feature: weight / length for feature, weight in weighted.items()}
+        return weighted, max(length, _LEAST_LENGTH * unseen)
 
     def _nearness(self, words: Sequence[str]) -> dict[str, float]:
         nearness: defaultdict[str, float] = defaultdict(float)
+        weighted, length = self._weighted(words)
         known = self._weights
-        for feature, weight in self._unit(self._features(words)).items():
+        for feature, weight in weighted.items():
             for name, share in known.get(feature, ()):
-                nearness[name] += weight * share
+                nearness[name] += weight * share / length
         return nearness
 
     def _score(self, nearness: float) -> float:
         return 1 / (1 + math.exp(_SLOPE * (self._threshold - nearness)))
+
+
+@lru_cache(maxsize=4096)
+def _pieces(word: str) -> tuple[str, ...]:
+    edged = f"<{word}>"
+    return tuple("~" + edged[at : at + 3] for at in range(len(edged) - 2))
 
 
 def _words(text: str) -> tuple[str, ...]:

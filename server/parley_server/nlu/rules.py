@@ -59,6 +59,7 @@ class _Reading:
         self.finder = finder
         self.classifier = classifier
         self.clauses = clauses_of(message)
+        self.revising = revises(self.clauses)
         self.asked = situation.slots.get(situation.requested)
         """The slot that was asked for."""
         yes_or_no = situation.confirming or (self.asked is not None and self.asked.type is SlotType.BOOLEAN)
@@ -69,7 +70,7 @@ class _Reading:
         self.intents = tuple(intent for intent in intents if intent.score == 1 or not polite)
 
     def understanding(self) -> Understanding:
-        findings = self.finder.find(self.message, self.clauses, self.situation)
+        findings = self.finder.find(self.message, self.situation, revising=self.revising)
         command = self._command(findings.slots)
         if command:
             findings = Findings(slots={}, rejected=())
@@ -88,10 +89,10 @@ class _Reading:
         )
 
     def _command(self, found: Mapping[str, Candidate]) -> Command | None:
-        order = order_of(self.clauses)
-        if order is None or self.answer is Answer.YES or (found and not self._says_no_choice()):
+        if self.answer is Answer.YES or (found and not self._says_no_choice()):
             return None
-        if order.command is Command.THANKS and self.answer:
+        order = order_of(self.clauses)
+        if order is None or (order.command is Command.THANKS and self.answer):
             return None
         # One word shared with its examples makes an intent look likely: a bare "cancel" must be one of them, and for
         # "cancel the booking" they must speak of cancelling, not of bookings alone.
@@ -148,14 +149,13 @@ class _Reading:
     def _corrects(self, slots: Mapping[str, Candidate], mentioned: Collection[str]) -> bool:
         situation = self.situation
         changed = any(n in situation.filled and situation.filled[n] != c.value for n, c in slots.items())
-        revising = revises(self.clauses)
-        if mentioned and revising:
+        if mentioned and self.revising:
             return True
         if self.answer is Answer.YES and not yes_but(self.clauses):
-            return changed and revising
+            return changed and self.revising
         if changed:
-            return revising or situation.confirming or self.answer is Answer.NO
-        return bool(slots) and (takes_back(self.clauses) or (revising and self.answer is Answer.NO))
+            return self.revising or situation.confirming or self.answer is Answer.NO
+        return bool(slots) and (takes_back(self.clauses) or (self.revising and self.answer is Answer.NO))
 
     def _settled(self, slots: Mapping[str, Candidate], *, correction: bool) -> Answer | None:
         """The answer in the light of the rest: what corrects what is to be confirmed does not confirm it."""

@@ -8,7 +8,7 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 
 from parley_server.core.slots import SlotDefinition, SlotType
 from parley_server.nlu.clauses import Clause, phrases, word_set
@@ -55,6 +55,7 @@ _TYPE_NAMES: Mapping[SlotType, str] = {
     SlotType.TIME: "time|hour",
 }
 _LONGEST_NAME = 5
+_NEVER = re.compile(r"(?!)")
 _DETERMINER = "(?:the|my|that|this|your|our|another|a different|a new|different|other|new|wrong|which|its)"
 _CHANGE = phrases(
     [
@@ -64,38 +65,41 @@ _CHANGE = phrases(
 )
 
 
-@dataclass(frozen=True, slots=True)
 class Spoken:
-    """The words of a message, where they stand."""
+    """The words of a message. Where they stand is only found out if it matters, for mostly it does not."""
 
-    message: str
-    """Folded: in lower case, every character at its place."""
-    words: Sequence[Word]
-    sentence_ends: Sequence[int]
-    changes: bool
-    """Whether the message has a verb of change: in "change it to Monday", "to" says nothing of an end."""
+    def __init__(self, message: str) -> None:
+        """Takes a message."""
+        self.message = folded(message)
+        """The message in lower case, every character at its place."""
+        self.stems = [stem(word) for word in WORD.findall(self.message)]
 
-    @classmethod
-    def of(cls, message: str) -> "Spoken":
-        """Splits a message."""
-        low = folded(message)
-        words = words_of(low)
-        changes = not _CHANGING.isdisjoint([word.stem for word in words])
-        return cls(low, words, [match.start() for match in _STOP.finditer(low)], changes)
+    @cached_property
+    def _words(self) -> Sequence[Word]:
+        return words_of(self.message)
+
+    @cached_property
+    def _sentence_ends(self) -> Sequence[int]:
+        return [match.start() for match in _STOP.finditer(self.message)]
+
+    @cached_property
+    def _changes(self) -> bool:
+        """Whether the message has a verb of change: in "change it to Monday", "to" says nothing of an end."""
+        return not _CHANGING.isdisjoint(self.stems)
 
     def before(self, start: int) -> Iterator[str]:
         """Gives the stems of a few words before a place in the same sentence, the nearest first."""
-        first = bisect_left(self.words, start, key=_start)
-        sentence = max((end for end in self.sentence_ends if end < start), default=-1)
-        for word in reversed(self.words[max(0, first - _BEFORE) : first]):
+        first = bisect_left(self._words, start, key=_start)
+        sentence = max((end for end in self._sentence_ends if end < start), default=-1)
+        for word in reversed(self._words[max(0, first - _BEFORE) : first]):
             if word.start < sentence:
                 return
-            yield "" if self.changes and word.stem == "to" else word.stem
+            yield "" if self._changes and word.stem == "to" else word.stem
 
     def behind(self, end: int) -> Iterator[str]:
         """Gives the stems of a few words behind a place, up to a preposition, the nearest first."""
-        first = bisect_left(self.words, end, key=_start)
-        for word in self.words[first : first + _AFTER]:
+        first = bisect_left(self._words, end, key=_start)
+        for word in self._words[first : first + _AFTER]:
             if word.stem in _PREPOSITIONS:
                 return
             yield word.stem
@@ -114,7 +118,10 @@ class SlotWords:
         raw = {d.name: _words_of(d, {word for word in described if described[word] == 1}) for d in definitions}
         self._cues = {d.name: _own(d, definitions, raw) for d in definitions}
         self._ends = {d.name for d in definitions if not _END_NAMES.isdisjoint(_name_words(d))}
-        self._mentions = {d.name: _mention(d, definitions) for d in definitions}
+        mentions = {d.name: _mention(d, definitions) for d in definitions}
+        self._mentions = {name: phrases([words]) for name, words in mentions.items()}
+        self._mention = phrases(mentions.values()) if mentions else _NEVER
+        """A mention of any slot."""
 
     def is_end(self, slot: str) -> bool:
         """Whether the slot is where something ends: a return, a check-out."""
@@ -131,6 +138,8 @@ class SlotWords:
             behind: Whether words behind the value count too: "two adults".
         """
         cues = self._cues[slot]
+        if cues.keys().isdisjoint(spoken.stems):
+            return 0.0
         best, weight = 0.0, 1.0
         for word in spoken.before(start):
             best = max(best, weight * cues.get(word, 0.0))
@@ -146,6 +155,8 @@ class SlotWords:
         """Names the slots that a message speaks of as something to change, or as its whole message."""
         found: set[str] = set()
         for clause in clauses:
+            if not self._mention.search(clause.words):
+                continue
             if _CHANGE.search(clause.words):
                 found.update(name for name, pattern in self._mentions.items() if pattern.search(clause.words))
             elif clause.core.count(" ") <= _LONGEST_NAME:
@@ -181,7 +192,7 @@ def _own(
     }
 
 
-def _mention(definition: SlotDefinition, definitions: Sequence[SlotDefinition]) -> re.Pattern[str]:
+def _mention(definition: SlotDefinition, definitions: Sequence[SlotDefinition]) -> str:
     label = " ".join(WORD.findall(folded(definition.label))).replace("'", "")
     names = [re.escape(label)]
     short = re.sub(r" (?:date|time|day|number|name|address)$", "", label)
@@ -190,4 +201,4 @@ def _mention(definition: SlotDefinition, definitions: Sequence[SlotDefinition]) 
     same_type = [d for d in definitions if d.type is definition.type]
     if len(same_type) == 1 and definition.type in _TYPE_NAMES:
         names.append(_TYPE_NAMES[definition.type])
-    return phrases([f"(?:{_DETERMINER} )*(?:{'|'.join(names)})s?"])
+    return f"(?:{_DETERMINER} )*(?:{'|'.join(names)})s?"

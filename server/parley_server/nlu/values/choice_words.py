@@ -11,12 +11,13 @@ from itertools import chain
 from parley_server.core.slots import Choice, SlotDefinition
 from parley_server.nlu.clauses import word_set
 from parley_server.nlu.values.synonyms import SYNONYMS
-from parley_server.nlu.values.words import STOP_WORDS, context_stems, folded, singular, stem, words_of
+from parley_server.nlu.values.words import STOP_WORDS, WORD, context_stems, folded, singular, stem
 
 NAMED, MISTYPED, SYNONYM, PART = 1.0, 0.85, 0.75, 0.6
 """The scores, by how a choice is recognised."""
 SHORTEST_MISTYPED = 6
 """A word with fewer letters is too near to others to be corrected."""
+_LONG = 8
 
 _DULL = word_set("area place type class other general high low very service all first last new")
 """Words that make no choice out of a name that has more words."""
@@ -40,8 +41,8 @@ class Vocabulary:
     """By their first word, the longest and surest first."""
     long_words: frozenset[str]
     """The words of the choices' own names that are long enough to be mistyped."""
-    initials: frozenset[str]
-    """The first letters of these."""
+    near: Mapping[tuple[str, int], tuple[str, ...]]
+    """These by the first letter and the length that a word has which may be one of them, mistyped."""
 
 
 def vocabulary_of(definition: SlotDefinition) -> Vocabulary:
@@ -73,12 +74,25 @@ def _vocabulary(choices: tuple[Choice, ...], context: frozenset[str]) -> Vocabul
         by_first.setdefault(phrase.words[0], []).append(phrase)
     known = chain.from_iterable(words for words, _ in named)
     long_words = frozenset(word for word in known if len(word) >= SHORTEST_MISTYPED)
-    initials = frozenset(word[0] for word in long_words)
-    return Vocabulary({first: tuple(group) for first, group in by_first.items()}, long_words, initials)
+    return Vocabulary({first: tuple(group) for first, group in by_first.items()}, long_words, _near(long_words))
+
+
+def most_errors(word: str) -> int:
+    """Returns how many letters of a long word may be wrong."""
+    return 1 if len(word) < _LONG else 2
+
+
+def _near(long_words: Iterable[str]) -> Mapping[tuple[str, int], tuple[str, ...]]:
+    near: dict[tuple[str, int], tuple[str, ...]] = {}
+    for word in sorted(long_words):
+        errors = most_errors(word)
+        for length in range(max(SHORTEST_MISTYPED, len(word) - errors), len(word) + errors + 1):
+            near[word[0], length] = (*near.get((word[0], length), ()), word)
+    return near
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.stem for word in words_of(folded(text).replace("_", " "), singular))
+    return tuple(singular(word) for word in WORD.findall(folded(text).replace("_", " ")))
 
 
 def _add_unique(

@@ -11,12 +11,12 @@ from dataclasses import replace
 from rapidfuzz.distance import OSA
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
-from parley_server.nlu.values.choice_words import MISTYPED, NAMED, SHORTEST_MISTYPED, Phrase, Vocabulary, vocabulary_of
+from parley_server.nlu.values.choice_words import MISTYPED, NAMED, Phrase, Vocabulary, most_errors, vocabulary_of
 from parley_server.nlu.values.counted import IMPLIED
 from parley_server.nlu.values.numbers import NumberReader
 from parley_server.nlu.values.numerals import ORDINALS, SMALL
 from parley_server.nlu.values.protocol import Reference, Refusal
-from parley_server.nlu.values.words import WORD, Word, context_stems, folded, singular, stem, words_of
+from parley_server.nlu.values.words import WORD, context_stems, folded, singular, stem
 
 _NEGATED = re.compile(
     r"\b(?:not|no|non|without|except|instead\sof|rather\sthan|other\sthan|but\snot)[\s-](?:an?\s|the\s)?$"
@@ -55,21 +55,22 @@ class ChoiceReader:
     def find(self, message: str, definition: SlotDefinition, reference: Reference) -> Sequence[Candidate]:
         """Finds every choice that is named; those that are less surely meant only where none is named outright."""
         vocabulary = vocabulary_of(definition)
-        text = folded(message)
-        if not _may_name(text, vocabulary):
-            return _numbers(message, definition, reference)
-        words = words_of(text, singular)
         found = _numbers(message, definition, reference)
-        found += [_candidate(phrase, message, span) for phrase, span in _phrases(text, words, vocabulary)]
+        text = folded(message)
+        places = list(WORD.finditer(text))
+        words = [singular(place[0]) for place in places]
+        if not any(word in vocabulary.phrases or (word[0], len(word)) in vocabulary.near for word in words):
+            return found
+        found += [_candidate(phrase, message, span) for phrase, span in _phrases(text, places, words, vocabulary)]
         named = [candidate for candidate in found if candidate.score == NAMED]
         if named:
             return named
         own = context_stems(definition)
-        corrected = [word if stem(word.stem) in own else _corrected(word, vocabulary.long_words) for word in words]
+        corrected = [word if stem(word) in own else _corrected(word, vocabulary) for word in words]
         if corrected != words:
             mistyped = [
                 _candidate(replace(phrase, score=MISTYPED), message, span)
-                for phrase, span in _phrases(text, corrected, vocabulary)
+                for phrase, span in _phrases(text, places, corrected, vocabulary)
                 if phrase.score == NAMED
             ]
             return mistyped or found
@@ -98,7 +99,9 @@ def _numbers(message: str, definition: SlotDefinition, reference: Reference) -> 
     ]
 
 
-def _phrases(text: str, words: Sequence[Word], vocabulary: Vocabulary) -> Iterator[tuple[Phrase, slice]]:
+def _phrases(
+    text: str, places: Sequence[re.Match[str]], words: Sequence[str], vocabulary: Vocabulary
+) -> Iterator[tuple[Phrase, slice]]:
     """Finds the phrases that the words of a folded text are meant by, none overlapping another."""
     at = 0
     while at < len(words):
@@ -106,7 +109,7 @@ def _phrases(text: str, words: Sequence[Word], vocabulary: Vocabulary) -> Iterat
         if phrase is None:
             at += 1
             continue
-        start, end = words[at].start, words[at + len(phrase.words) - 1].end
+        start, end = places[at].start(), places[at + len(phrase.words) - 1].end()
         at += len(phrase.words)
         if not _NEGATED.search(text, max(0, start - _REACH), start) and not _ASKED.search(
             text, max(0, start - _REACH), start
@@ -114,26 +117,17 @@ def _phrases(text: str, words: Sequence[Word], vocabulary: Vocabulary) -> Iterat
             yield phrase, slice(start, end)
 
 
-def _may_name(text: str, vocabulary: Vocabulary) -> bool:
-    """Whether a folded text may name a choice. Costs far less than to look for it."""
-    return any(
-        singular(word) in vocabulary.phrases or (len(word) >= SHORTEST_MISTYPED and word[0] in vocabulary.initials)
-        for word in WORD.findall(text)
-    )
-
-
-def _phrase_at(words: Sequence[Word], at: int, vocabulary: Vocabulary) -> Phrase | None:
-    for phrase in vocabulary.phrases.get(words[at].stem, ()):
-        behind = words[at + 1 : at + len(phrase.words)]
-        if tuple(word.stem for word in behind) == phrase.words[1:]:
+def _phrase_at(words: Sequence[str], at: int, vocabulary: Vocabulary) -> Phrase | None:
+    for phrase in vocabulary.phrases.get(words[at], ()):
+        if tuple(words[at : at + len(phrase.words)]) == phrase.words:
             return phrase
     return None
 
 
-def _corrected(word: Word, known: frozenset[str]) -> Word:
+def _corrected(word: str, vocabulary: Vocabulary) -> str:
     """Puts a known word in place of one that was mistyped; the first letter must be right."""
-    if len(word.stem) < SHORTEST_MISTYPED or word.stem in known:
+    near = vocabulary.near.get((word[0], len(word)), ())
+    if not near or word in vocabulary.long_words:
         return word
-    near = [(OSA.distance(word.stem, other), other) for other in known if other[0] == word.stem[0]]
-    errors, other = min(near, default=(len(word.stem), ""))
-    return replace(word, stem=other) if errors <= (1 if len(other) < 8 else 2) else word
+    errors, other = min((OSA.distance(word, other), other) for other in near)
+    return other if errors <= most_errors(other) else word

@@ -4,9 +4,8 @@ This module must not know any slot type.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from parley_server.core.slots import SlotDefinition
 from parley_server.nlu.clauses import word_set
@@ -23,14 +22,11 @@ _PLURALS = (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes",
 _VERB_ENDINGS = ("ing", "ed")
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word of a message."""
+class Word(NamedTuple):
+    """A word of a message. There are many, and a tuple is made in half the time of a dataclass."""
 
     stem: str
-    """The form in which it is compared."""
     start: int
-    end: int
 
 
 def folded(message: str) -> str:
@@ -63,9 +59,9 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("e") else word
 
 
-def words_of(text: str, form: Callable[[str], str] = stem) -> list[Word]:
-    """Splits a folded text into its words, each brought to a form in which it is compared."""
-    return [Word(form(match[0]), match.start(), match.end()) for match in WORD.finditer(text)]
+def words_of(text: str) -> list[Word]:
+    """Splits a folded text into its words."""
+    return [Word(stem(match[0]), match.start()) for match in WORD.finditer(text)]
 
 
 @lru_cache(maxsize=1024)

@@ -156,7 +156,7 @@ _WEEKDAY_RULES = (
         meanings.weekday,
     ),
 )
-_RELATIVE_RULES = (
+_DISTANCE_RULES = (
     _rule(
         rf"\b(?P<duration>{_DURATION})\s(?P<side>ago|back|later|hence|time|from\s(?:now|today|this\sday)|after\stoday)\b",
         meanings.from_now,
@@ -166,11 +166,15 @@ _RELATIVE_RULES = (
         r"(?!\s(?:before|after|from|since|a\s)\b)",
         meanings.from_now,
     ),
+)
+_MONTH_DAY_RULES = (
     _rule(rf"\b(?P<nth>last|{_NUMBER}|{CARDINAL})\s(?:day\s)?(?:of|in)\s{_IN_MONTH}", meanings.day_of_month),
     _rule(
         rf"\b(?P<relative>this|next)(?P<month>\smonth)(?P<year>),?\s(?:on\s)?the\s(?P<nth>{ORDINAL})",
         meanings.day_of_month,
     ),
+)
+_RELATIVE_RULES = (
     _rule(rf"\b(?P<word>{'|'.join(RELATIVE_DAYS)})\b", meanings.relative_day),
     _rule(r"\bthe\s(?:next|following)\sday\b", meanings.next_day),
     _rule(r"\bthis\s(?:morning|afternoon|evening)\b", meanings.today),
@@ -183,15 +187,14 @@ _DAY_RULES = (
 )
 
 _FAMILIES: Sequence[tuple[re.Pattern[str], Sequence[_Rule]]] = (
-    (re.compile(r"\d[-/.]\d|\d{8}|\d\s\d+\s\d{4}"), _NUMERIC_RULES),
+    (re.compile(r"\d(?:[-/.]\d|\d{7}|\s\d+\s\d{4})"), _NUMERIC_RULES),
     (re.compile(r"of\sthe\s\w"), _MONTH_NUMBER_RULES),
     (re.compile(rf"(?:{'|'.join(MONTHS)})\b"), _MONTH_RULES),
     (re.compile(r"day|valen|christ|xmas|easter|thanksg|new\s?year|hallo|thanks|patrick|fool"), _HOLIDAY_RULES),
     (re.compile(rf"(?:{'|'.join(WEEKDAYS)})"), _WEEKDAY_RULES),
-    (
-        re.compile(r"to[dmn]|tmr|2mor|yester|this|now|(?:ago|back|later|hence|time|from|in|upc|day|mon)"),
-        _RELATIVE_RULES,
-    ),
+    (re.compile(rf"(?:{_UNIT})s?\b"), _DISTANCE_RULES),
+    (re.compile(r"\s(?:of|in|month)\s"), _MONTH_DAY_RULES),
+    (re.compile(r"to[dmn]|tmr|2mor|yester|this|now|day|time|mom|imm"), _RELATIVE_RULES),
     (re.compile(r"st\b|nd\b|rd\b|th\b|on\s\d"), _DAY_RULES),
 )
 _GATE = re.compile(
