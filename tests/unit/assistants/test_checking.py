@@ -274,6 +274,20 @@ def test_an_intent_that_starts_another_flow_leads_out_of_every_state(tmp_path: P
     assert findings(tmp_path, f"assistant: a\n{hub}intents: {{x: {{examples: [bye], start: other}}}}") == []
 
 
+def test_a_state_that_only_some_flows_have_is_no_place_to_go_from_anywhere(tmp_path: Path) -> None:
+    flows = "  other: {states: {over: {say: Bye}}}\n"
+    rest = "intents: {x: {examples: [hey], to: end}, y: {examples: [ho], start: other}}\n"
+    branches = "branches: [{name: b, when: 'turn > 9 && has(slots.day)', to: over}]"
+
+    found = findings(tmp_path, GOOD + flows + rest + branches)
+
+    text = "there is no such state where `{}` runs, so that the turn fails there"
+    assert [(one.where, one.message) for one in found if one.where.endswith(".to")] == [
+        ("intents.x.to", text.format("other")),
+        ("branches.0.to", text.format("main")),
+    ]
+
+
 def test_what_code_may_do_is_not_held_against_a_definition(tmp_path: Path) -> None:
     text = GOOD.replace("ask: {", "ask: {run: 'support.gates:count', ").replace(
         "      end:", "      lost: {}\n      end:"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from parley_server.assistants.chart import Chart
 from parley_server.assistants.checking.findings import Flaw, Severity, listed
-from parley_server.assistants.checking.readings import readings
+from parley_server.assistants.checking.readings import part, readings
 
 _WORD = re.compile(r"\w+")
 
@@ -19,6 +19,7 @@ def check_names(chart: Chart, root: Mapping[str, object]) -> Iterator[Flaw]:
     """
     yield from _shared_examples(chart)
     yield from _unused_intents(chart, root)
+    yield from _states_of_some_flows(chart, root)
     # Code may read any slot.
     if not chart.has_code:
         for name in chart.assistant.slots.definitions.keys() - _used_slots(chart, root):
@@ -41,6 +42,19 @@ def _unused_intents(chart: Chart, root: Mapping[str, object]) -> Iterator[Flaw]:
     for name, intent in chart.assistant.router.intents.items():
         if intent.handler is None and name not in conditions | compared:
             yield Flaw(("intents", name), "nothing is done about this intent", Severity.WARNING)
+
+
+def _states_of_some_flows(chart: Chart, root: Mapping[str, object]) -> Iterator[Flaw]:
+    """Intents and branches that go to a state of the flow that runs, which not every flow has."""
+    flows = chart.assistant.flows
+    for section in ("intents", "branches"):
+        reactions = root.get(section)
+        for step in reactions if isinstance(reactions, Mapping) else range(len(chart.assistant.branches.branches)):
+            state = part(reactions, (step, "to"))
+            lacking = [name for name, flow in flows.items() if state not in flow.states]
+            if state and len(lacking) < len(flows) and lacking:
+                text = f"there is no such state where {listed(lacking)} runs, so that the turn fails there"
+                yield Flaw((section, step, "to"), text, Severity.WARNING)
 
 
 def _used_slots(chart: Chart, root: Mapping[str, object]) -> set[str]:
