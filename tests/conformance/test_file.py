@@ -14,10 +14,10 @@ from parley_server.testing.store_contract import StoreContract
 
 
 class FileBacking(Backing):
-    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch
         self._clock = ManualClock()
-        self._root = directory / "sessions"
+        self._root = root
         self._read = 0
 
     async def open(self) -> StateStore:
@@ -25,6 +25,9 @@ class FileBacking(Backing):
 
     async def another(self) -> StateStore:
         return await self.open()
+
+    def elsewhere(self) -> "FileBacking":
+        return FileBacking(self._root.with_name("elsewhere"), self._monkeypatch)
 
     def url(self) -> str:
         return f"file://{self._root}"
@@ -73,6 +76,6 @@ class FileBacking(Backing):
 class TestFileStore(StoreContract):
     @pytest.fixture
     def backing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileBacking:
-        backing = FileBacking(tmp_path, monkeypatch)
+        backing = FileBacking(tmp_path / "sessions", monkeypatch)
         backing.count_reads()
         return backing

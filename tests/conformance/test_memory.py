@@ -27,6 +27,9 @@ class MemoryBacking(Backing):
     async def open(self) -> StateStore:
         return InMemoryStore(clock=self._clock)
 
+    def elsewhere(self) -> "MemoryBacking":
+        return MemoryBacking()
+
     def advance(self, by: timedelta) -> None:
         self._clock.advance(by)
 

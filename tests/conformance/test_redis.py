@@ -16,9 +16,9 @@ from parley_server.testing.store_contract import StoreContract
 
 
 class RedisBacking(Backing):
-    def __init__(self, server: RedisServer) -> None:
+    def __init__(self, server: RedisServer, database: int = 0) -> None:
         self._server = server
-        server.ask("FLUSHALL")
+        self._database = database
 
     async def open(self) -> RedisStore:
         return await open_url(self.url(), StoreOptions())
@@ -26,8 +26,11 @@ class RedisBacking(Backing):
     async def another(self) -> RedisStore:
         return await self.open()
 
+    def elsewhere(self) -> "RedisBacking":
+        return RedisBacking(self._server, database=1)
+
     def url(self) -> str:
-        return self._server.url
+        return f"{self._server.url}/{self._database}"
 
     def advance(self, by: timedelta) -> None:
         self._server.age(by // timedelta(milliseconds=1))
@@ -63,6 +66,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 class TestRedisStore(StoreContract):
     @pytest.fixture
     def backing(self, server: RedisServer) -> RedisBacking:
+        server.ask("FLUSHALL")
         return RedisBacking(server)
 
     async def test_s12_a_commit_starts_the_time_anew_and_reading_does_not(

@@ -17,9 +17,9 @@ from parley_server.testing.store_contract import StoreContract
 
 
 class SqliteBacking(Backing):
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, path: Path) -> None:
         self._clock = ManualClock()
-        self._path = directory / "sessions.db"
+        self._path = path
         self._steps = 0
         self._connections: list[apsw.Connection] = []
 
@@ -28,6 +28,9 @@ class SqliteBacking(Backing):
 
     async def another(self) -> StateStore:
         return await self.open()
+
+    def elsewhere(self) -> "SqliteBacking":
+        return SqliteBacking(self._path.with_name("elsewhere.db"))
 
     def url(self) -> str:
         return f"sqlite:///{self._path}"
@@ -72,7 +75,7 @@ class SqliteBacking(Backing):
 class TestSqliteStore(StoreContract):
     @pytest.fixture
     async def backing(self, tmp_path: Path) -> AsyncIterator[SqliteBacking]:
-        backing = SqliteBacking(tmp_path)
+        backing = SqliteBacking(tmp_path / "sessions.db")
         apsw.connection_hooks.append(backing.attach)
         yield backing
         apsw.connection_hooks.remove(backing.attach)

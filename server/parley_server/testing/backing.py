@@ -31,6 +31,10 @@ class Backing:
         """Opens one more store object, which shares the sessions with those that are open and that were."""
         self.lacks("another")
 
+    def elsewhere(self) -> "Backing":
+        """Another backing of the same kind, which is empty."""
+        self.lacks("elsewhere")
+
     def url(self) -> str:
         """The URL by which another process opens a store on the backing."""
         self.lacks("url")

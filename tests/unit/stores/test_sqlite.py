@@ -232,3 +232,15 @@ async def test_such_a_version_does_not_serve_several_processes(path: Path, monke
 
     with pytest.raises(InvalidSettings, match=r"3\.51\.3 or newer"):
         await SqliteStore.connect(path, StoreOptions(shared=True))
+
+
+async def test_such_a_version_serves_one_process_and_says_what_it_can_not(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(apsw, "sqlite_lib_version", lambda: "3.51.1")
+
+    store = await SqliteStore.connect(path)
+
+    assert (await take_turn(store)).turn == 1
+    assert "SQLite 3.51.1 can lose data that several processes write" in caplog.text
+    await store.close()

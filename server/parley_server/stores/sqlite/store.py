@@ -5,6 +5,7 @@ This module must not block, nor know SQL: it hands jobs to a thread.
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
@@ -26,6 +27,8 @@ from parley_server.stores.turnstile import Turnstile
 from parley_server.stores.watchers import Watchers
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 _LOOK_EVERY = timedelta(milliseconds=100)
 
@@ -78,8 +81,11 @@ class SqliteStore:
         """
         options = options or StoreOptions()
         version = apsw.sqlite_lib_version()
-        if options.shared and has_wal_race(version):
-            raise InvalidSettings(f"SQLite {version} can lose data that several processes write: use 3.51.3 or newer")
+        if has_wal_race(version):
+            problem = f"SQLite {version} can lose data that several processes write: use 3.51.3 or newer"
+            if options.shared:
+                raise InvalidSettings(problem)
+            logger.warning("%s", problem)
         runner = await asyncio.to_thread(BatchRunner, path, options)
         return cls(runner, options)
 

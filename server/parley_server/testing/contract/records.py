@@ -191,3 +191,11 @@ class RecordContract(Scene):
         assert len(secret) == 32
         assert await store.secret() == secret
         assert await other.secret() == secret
+
+    async def test_s19_another_backing_has_another_secret(self, backing: Backing, store: StateStore) -> None:
+        elsewhere = await backing.elsewhere().open()
+
+        try:
+            assert await elsewhere.secret() != await store.secret()
+        finally:
+            await elsewhere.close()
