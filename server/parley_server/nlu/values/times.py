@@ -92,8 +92,6 @@ _LONE = re.compile(rf"\W*(?:{_HOUR}|(?P<four>(?:[01]\d|2[0-4])[0-5]\d))\W*")
 _GATE = re.compile(
     rf"\d|noon|midday|midnight|(?<![a-z])(?:{'|'.join(_HOURS)}|half|quarter|in\san?)\b",
 )
-    r"\d|noon|midday|midnight|(?<![a-z])(?:" + "|".join((*_HOURS, "half", "quarter", r"in\san?")) + r")\b"
-)
 _MORNING = re.compile(r"\b(?:morning|breakfast|sunrise|dawn)\b")
 _LATER = re.compile(r"\b(?:afternoon|evening|night|tonight|dinner|supper)\b")
 
