@@ -10,6 +10,7 @@ from itertools import islice
 
 from parley_server.core.slots import Candidate, Rejection, SlotDefinition, SlotType, SlotValue
 from parley_server.core.understanding import Situation
+from parley_server.errors import AssistantFailed
 from parley_server.nlu.assignment import Offer, assign
 from parley_server.nlu.corrections import is_denied, is_inquiry
 from parley_server.nlu.free_text import FreeText
@@ -154,7 +155,7 @@ class SlotFinder:
                 continue
             if not asked and not (sign and heard.is_open(definition.name) and sign.search(heard.message)):
                 continue
-            words = definition.extractor(heard.message) if definition.extractor else heard.message
+            words = _extracted_words(definition, heard.message) if definition.extractor else heard.message
             refusal = READERS[definition.type].parse(words, definition, heard.reference) if words else None
             if isinstance(refusal, Refusal):
                 raw = refusal.raw or (_attempt(heard, definition.type) if asked and not found else "")
@@ -163,12 +164,27 @@ class SlotFinder:
 
 
 def _extracted(heard: _Heard, definition: SlotDefinition) -> Iterator[Candidate]:
-    words = definition.extractor(heard.message) if definition.extractor else None
+    words = _extracted_words(definition, heard.message)
     start = heard.message.find(words) if words else -1
-    if words and start >= 0:
+    if start >= 0:
         value = READERS[definition.type].parse(words, definition, heard.reference)
         if not isinstance(value, Refusal):
             yield Candidate(value=value, raw=words, start=start)
+
+
+def _extracted_words(definition: SlotDefinition, message: str) -> str:
+    """What the definition's own extractor finds in a message; empty: nothing.
+
+    Raises:
+        AssistantFailed: The extractor raised, or returned what is no text.
+    """
+    try:
+        words = definition.extractor(message) if definition.extractor else None
+    except Exception as error:  # An extractor is an author's code, and may raise anything.
+        raise AssistantFailed("an extractor failed", state=f"slots/{definition.name}") from error
+    if not isinstance(words, str | None):
+        raise AssistantFailed("an extractor returned what is no text", state=f"slots/{definition.name}")
+    return words or ""
 
 
 def _alone(heard: _Heard, definition: SlotDefinition) -> Iterator[Candidate]:

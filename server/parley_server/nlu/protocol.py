@@ -14,5 +14,6 @@ class Understander(Protocol):
     async def understand(self, message: str, situation: Situation) -> Understanding:
         """Says what the message says: slots, intent, yes or no, command and correction together.
 
-        Never raises for anything a user may write.
+        Raises:
+            AssistantFailed: A definition's own extractor failed. Nothing else is raised, whatever a user may write.
         """

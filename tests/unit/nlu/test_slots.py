@@ -6,7 +6,8 @@ from datetime import date, time
 import pytest
 from support.reading import BOOKED, BOOKING, INTENTS, read, slot, values
 
-from parley_server.core.slots import SlotDefinition, SlotType, SlotValue
+from parley_server.core.slots import Extractor, SlotDefinition, SlotType, SlotValue
+from parley_server.errors import AssistantFailed
 
 STAY = (
     slot("check_in", SlotType.DATE, "first night of the stay"),
@@ -260,3 +261,24 @@ def test_what_an_extractor_finds_and_is_no_value_is_refused_where_it_was_asked_f
     refused = read("for 2.5", slots=[WEEKS], requested="weeks").rejected
 
     assert [(rejection.slot, rejection.raw) for rejection in refused] == [("weeks", "2.5")]
+
+
+def raising(_message: str) -> str | None:
+    raise KeyError("an author's mistake")
+
+
+def returning_a_number(_message: str) -> str | None:
+    return 5  # type: ignore[return-value]  # an author's code is not checked by our types
+
+
+@pytest.mark.parametrize(
+    ("extractor", "problem"), [(raising, "an extractor failed"), (returning_a_number, "an extractor returned")]
+)
+@pytest.mark.parametrize("requested", ["", "order"])
+def test_an_extractor_that_fails_is_the_assistants_failure(extractor: Extractor, problem: str, requested: str) -> None:
+    order = SlotDefinition(name="order", type=SlotType.STRING, extractor=extractor)
+
+    with pytest.raises(AssistantFailed, match=problem) as failure:
+        read("cancel order AB12 now", slots=[order], requested=requested)
+
+    assert failure.value.details == {"state": "slots/order"}
