@@ -48,6 +48,8 @@ def test_one_message_fills_every_slot_that_it_has_a_value_for() -> None:
     [
         (STAY, "from March 6 to March 9", {"check_in": march(6), "check_out": march(9)}),
         (STAY, "checking out on March 9, arriving March 6", {"check_in": march(6), "check_out": march(9)}),
+        (STAY, "March 6, March 9", {"check_in": march(6), "check_out": march(9)}),
+        (STAY, "6 March, 9 March", {"check_in": march(6), "check_out": march(9)}),
         (STAY, "March 6 and March 9", {"check_in": march(6), "check_out": march(9)}),
         (STAY, "two adults and one child", {"adults": 2, "children": 1}),
         (STAY, "1 child, 3 adults, a double room", {"adults": 3, "children": 1, "room": "double"}),

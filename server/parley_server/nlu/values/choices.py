@@ -12,6 +12,7 @@ from rapidfuzz.distance import OSA
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
 from parley_server.nlu.values.choice_words import MISTYPED, NAMED, Phrase, Vocabulary, most_errors, vocabulary_of
+from parley_server.nlu.values.common_words import COMMON_WORDS
 from parley_server.nlu.values.counted import IMPLIED
 from parley_server.nlu.values.numbers import NumberReader
 from parley_server.nlu.values.numerals import ORDINALS, SMALL
@@ -125,9 +126,12 @@ def _phrase_at(words: Sequence[str], at: int, vocabulary: Vocabulary) -> Phrase 
 
 
 def _corrected(word: str, vocabulary: Vocabulary) -> str:
-    """Puts a known word in place of one that was mistyped; the first letter must be right."""
+    """Puts a known word in place of one that was mistyped; the first letter must be right.
+
+    A word that is itself a common one was not mistyped.
+    """
     near = vocabulary.near.get((word[0], len(word)), ())
-    if not near or word in vocabulary.long_words:
+    if not near or word in vocabulary.long_words or word in COMMON_WORDS:
         return word
     errors, other = min((OSA.distance(word, other), other) for other in near)
     return other if errors <= most_errors(other) else word

@@ -5,16 +5,19 @@ import unicodedata
 from collections.abc import Sequence
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
+from parley_server.nlu.clauses import word_set
 from parley_server.nlu.values.protocol import Reference, Refusal
+from parley_server.nlu.values.words import context_stems, folded, stem
 
 _REFUSAL = Refusal("Please answer with a few words.")
 _LEAD_IN = re.compile(
     r"(?:(?:hi|hello|hey|sure|ok|okay|yes|well|so|um|uh)[,.!]?\s+)*"
-    r"(?:(?:my|the|our|his|her)\s(?:\w+\s){1,3}(?:is|are|'s|will\sbe|would\sbe)\s|(?:it|that|this)(?:'s|\u2019s|\sis)\s|"
-    r"i(?:'m|\u2019m|\sam)\s(?:called\s)?|(?:please\s)?call\sme\s|they\scall\sme\s|(?:you\scan\s)call\sme\s|"
-    r"the\sname(?:'s|\u2019s|\sis)\s|name(?:'s|\sis)\s|(?:please\s)?put\s(?:it\s)?down\s(?:as\s)?|i\sgo\sby\s)",
+    r"(?:(?:(?:my|the|our|his|her)\s(?:\w+\s){0,2})?(?P<thing>\w+)(?:\s?:|['\u2019]s|\s(?:is|are|will\sbe|would\sbe))\s|"
+    r"(?:please\s|you\scan\s|they\s)?call\sme\s|i(?:['\u2019]m|\sam)\s(?:called\s)?|i\sgo\sby\s|"
+    r"(?:please\s)?put\s(?:it\s)?down\s(?:as\s)?)",
     re.IGNORECASE,
 )
+_ANYTHING = word_set("it that this name answer")
 _COURTESY = re.compile(r"[,\s]+(?:please|thanks|thank\syou)[\s.!]*$", re.IGNORECASE)
 _OUTER = " \t\r\n.,;:!?\"'`\u201c\u201d\u2018\u2019"
 
@@ -22,17 +25,25 @@ _OUTER = " \t\r\n.,;:!?\"'`\u201c\u201d\u2018\u2019"
 class StringReader:
     """Reads free text."""
 
-    def parse(self, words: object, _definition: SlotDefinition, _reference: Reference) -> SlotValue | Refusal:
-        """Takes the words without a lead-in ("my name is"), outer punctuation and space, in NFC."""
+    def parse(self, words: object, definition: SlotDefinition, _reference: Reference) -> SlotValue | Refusal:
+        """Takes the words without a lead-in ("my name is"), outer punctuation and space, in NFC.
+
+        A lead-in speaks of a name or of what the slot is about: "my car is broken" is the whole of a reason.
+        """
         if not isinstance(words, str):
             return _REFUSAL
         text = " ".join(unicodedata.normalize("NFC", words).split())
         text = _COURTESY.sub("", text)
         lead_in = _LEAD_IN.match(text)
-        if lead_in and text[lead_in.end() :].strip(_OUTER):
+        if lead_in and _leads_to(definition, lead_in["thing"]) and text[lead_in.end() :].strip(_OUTER):
             text = text[lead_in.end() :]
         return text.strip(_OUTER) or _REFUSAL
 
     def find(self, _message: str, _definition: SlotDefinition, _reference: Reference) -> Sequence[Candidate]:
         """Finds nothing: any words may be free text, so none is."""
         return ()
+
+
+def _leads_to(definition: SlotDefinition, thing: str | None) -> bool:
+    word = folded(thing or "it")
+    return word in _ANYTHING or stem(word) in context_stems(definition)

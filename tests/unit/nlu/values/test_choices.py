@@ -77,6 +77,14 @@ def test_a_synonym_of_two_choices_means_neither() -> None:
     assert found("soda", choice("cola", "lemonade", cola=("soda",), lemonade=("soda",))) == []
 
 
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [("chekcing", ["checking"]), ("checkng please", ["checking"]), ("let me check", []), ("the checkin", [])],
+)
+def test_a_common_word_is_no_typo(message: str, expected: list[str]) -> None:
+    assert found(message, ACCOUNT) == expected
+
+
 @pytest.mark.parametrize("words", ["pool", "tool", "pols"])
 def test_short_words_are_never_corrected(words: str) -> None:
     assert found(words, choice("poll", "regular")) == []

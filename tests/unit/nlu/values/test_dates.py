@@ -155,7 +155,7 @@ def test_a_day_that_no_calendar_has_is_refused_by_name(words: str) -> None:
     assert "no such day" in refused.reason
 
 
-@pytest.mark.parametrize("words", ["soon", "", 20260308, None, True, ["2026-03-08"], NOW])
+@pytest.mark.parametrize("words", ["soon", "an hour later", "", 20260308, None, True, ["2026-03-08"], NOW])
 def test_what_is_no_date_is_refused_with_an_example(words: object) -> None:
     assert "such as" in refusal(words, DATE).reason
 

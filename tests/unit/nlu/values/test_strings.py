@@ -19,7 +19,12 @@ STRING = slot(SlotType.STRING, "name")
         ("it's Ann", "Ann"),
         ("I\u2019m Ann, thanks", "Ann"),
         ("Hello, call me Ann please!", "Ann"),
-        ("the address is 5 High Street", "5 High Street"),
+        ("My name's Ann", "Ann"),
+        ("my name\u2019s Ann", "Ann"),
+        ("name is Ann", "Ann"),
+        ("The name is Ann Lee", "Ann Lee"),
+        ("Name: Ann", "Ann"),
+        ("my cat is called Ann", "my cat is called Ann"),
         ("Isabel", "Isabel"),
         ("It Is", "It Is"),
         ("\u201cThe Dune\u201d", "The Dune"),
@@ -28,6 +33,13 @@ STRING = slot(SlotType.STRING, "name")
 )
 def test_free_text_is_taken_without_what_only_leads_to_it(words: str, expected: str) -> None:
     assert parsed(words, STRING) == expected
+
+
+def test_a_lead_in_may_name_what_the_slot_is_about() -> None:
+    address = slot(SlotType.STRING, "place", description="address of the user")
+
+    assert parsed("the address is 5 High Street", address) == "5 High Street"
+    assert parsed("my car is broken", slot(SlotType.STRING, "reason")) == "my car is broken"
 
 
 @pytest.mark.parametrize("words", ["", " \n", "...", "!?", 5, None, True, ["Ann"]])

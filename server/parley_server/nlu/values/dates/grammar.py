@@ -45,18 +45,22 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    pattern: re.Pattern[str]
+    patterns: Sequence[re.Pattern[str]]
+    """Of what they match, what begins first counts: "March 6, March 9" has no "6, March"."""
     build: _Build
     sure: bool = True
     """Whether the words can only be a date, so that one that does not exist is worth telling."""
 
 
 def _rule(pattern: str, build: _Build, *, sure: bool = True) -> _Rule:
-    return _Rule(re.compile(pattern), build, sure)
+    return _Rule((re.compile(pattern),), build, sure)
 
 
 _UNIT = "|".join((*UNITS, *CLOCK_UNITS))
-_DURATION = rf"(?:{COUNT}|half\san?)\s?(?:{_UNIT})s?(?:(?:,|\sand)?\s(?:{COUNT})\s?(?:{_UNIT})s?){{0,4}}\b'?s?'?"
+_FURTHER = rf"(?:(?:,|\sand)?\s(?:{COUNT})\s?(?:{_UNIT})s?){{0,4}}\b'?s?'?"
+_DURATION = rf"(?:{COUNT}|half\san?)\s?(?:{_UNIT})s?{_FURTHER}"
+_DAYS = rf"(?:{COUNT}|half\san?)\s?(?:{'|'.join(UNITS)})s?{_FURTHER}"
+"""A duration of a day or more."""
 _LEAD = rf"(?:{WEEKDAY},?\s(?:on\s)?(?:the\s)?)?"
 _SHORT_YEAR = r"(?<=/)\d\d\b|(?<=[a-z]-)\d\d\b|(?<=[\da-z.,]\s)\d\d(?=\W*$)"
 _YEAR_BEHIND = rf"(?:(?:\s?[,.]?\s|\s?[-/.,]\s?|,?\sof\s|,?\sin\s)(?P<year>{YEAR}|{_SHORT_YEAR}))?"
@@ -115,12 +119,16 @@ _MONTH_RULES = (
     _rule(
         rf"\b(?P<month>{MONTH})\s(?:the\s)?(?P<day>{_NUMBER})(?={_RANGE}{_NUMBER},?\s(?P<year>{YEAR}))", meanings.named
     ),
-    _rule(
-        rf"\b{_LEAD}(?P<day>{_NUMBER}|{CARDINAL}(?=\sof\b|\s[a-z]+,?\s{YEAR}))"
-        rf"(?:\sday)?[\s,./-]*(?:of\s|in\s)?(?P<month>{MONTH}){_YEAR_BEHIND}",
+    _Rule(
+        (
+            re.compile(
+                rf"\b{_LEAD}(?P<day>{_NUMBER}|{CARDINAL}(?=\sof\b|\s[a-z]+,?\s{YEAR}))"
+                rf"(?:\sday)?[\s,./-]*(?:of\s|in\s)?(?P<month>{MONTH}){_YEAR_BEHIND}"
+            ),
+            re.compile(rf"\b{_LEAD}(?P<month>{MONTH})[\s,./-]*(?:the\s)?{_NAMED_DAY}{_YEAR_BEHIND}"),
+        ),
         meanings.named,
     ),
-    _rule(rf"\b{_LEAD}(?P<month>{MONTH})[\s,./-]*(?:the\s)?{_NAMED_DAY}{_YEAR_BEHIND}", meanings.named),
 )
 _HOLIDAY_RULES = (
     _rule(
@@ -158,9 +166,11 @@ _WEEKDAY_RULES = (
 )
 _DISTANCE_RULES = (
     _rule(
-        rf"\b(?P<duration>{_DURATION})\s(?P<side>ago|back|later|hence|time|from\s(?:now|today|this\sday)|after\stoday)\b",
+        rf"\b(?P<duration>{_DURATION})\s(?P<side>ago|from\s(?:now|today|this\sday)|after\stoday)\b",
         meanings.from_now,
     ),
+    # What is an hour later, than whatever, is a time.
+    _rule(rf"\b(?P<duration>{_DAYS})\s(?P<side>back|later|hence|time)\b", meanings.from_now),
     _rule(
         rf"\b(?P<side>in|after|upcoming)\s(?:about\s|exactly\s)?(?P<duration>{_DURATION})"
         r"(?!\s(?:before|after|from|since|a\s)\b)",
@@ -232,7 +242,8 @@ def dates_in(text: str, when: When) -> list[Reading]:
 
 def _apply(rule: _Rule, text: str, when: When, found: list[Reading]) -> None:
     """Adds what a rule reads where nothing is read yet."""
-    for match in rule.pattern.finditer(text):
+    matches = [match for pattern in rule.patterns for match in pattern.finditer(text)]
+    for match in sorted(matches, key=re.Match[str].start):
         if _is_free(found, *match.span()):
             day = rule.build(match, when)
             if day is not None or rule.sure:
