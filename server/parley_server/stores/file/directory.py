@@ -31,6 +31,7 @@ from parley_server.stores.file.frames import Frame
 from parley_server.stores.file.log import SessionLog
 from parley_server.stores.holds import Loaded, NewTurn, Unreadable
 from parley_server.stores.leases import LeaseTable
+from parley_server.stores.mounts import refuse_network
 from parley_server.stores.options import EPOCH, MICROSECOND, StoreOptions
 from parley_server.stores.protocol import StoredSession, TurnRecord
 
@@ -52,7 +53,7 @@ class SessionDirectory:
         """Makes the directory if it is not there, and opens it.
 
         Raises:
-            InvalidSettings: It is not a directory of sessions, or one of another version of parley.
+            InvalidSettings: It is not a directory of sessions, or one of another version of parley, or another host's.
             StoreUnavailable: It can not be used.
         """
         self._root = root.absolute()
@@ -60,6 +61,7 @@ class SessionDirectory:
         # Half of what a step may take, so that one that waits for another process can still say so.
         self._patience = options.timeout / 2
         try:
+            refuse_network(self._root)
             self._prepare()
             status = self._root.stat()
             self._identity = (status.st_dev, status.st_ino)

@@ -15,6 +15,7 @@ import apsw
 from parley_server.errors import InvalidSettings, SessionBusy, SessionCorrupt, StoreFull, StoreUnavailable, TurnConflict
 from parley_server.stores.holds import Unreadable
 from parley_server.stores.leases import LeaseTable
+from parley_server.stores.mounts import refuse_network
 from parley_server.stores.options import StoreOptions
 from parley_server.stores.sqlite.tables import SessionTables
 from parley_server.stores.sqlite.thread import AnyJob, Publish, Step
@@ -39,6 +40,7 @@ class BatchRunner:
         self._busy = options.timeout / 2
         self._suspect = False
         try:
+            refuse_network(self._path)
             self._tables: SessionTables | None = SessionTables(self._path, create=True, timeout=self._busy)
             self._leases: LeaseTable | None = None
             self._join()
