@@ -22,14 +22,16 @@ FUNCTION_WORDS = word_set("""
 """)
 """Words that a message has whatever it is about, without apostrophes."""
 
-_CLAUSE = re.compile(r"((?:[^.!?;,:\n\u2026\u2014]|(?<=\d)[.:,](?=\d))+)([.!?;,:\n\u2026\u2014]*)")
+_CLAUSE = re.compile(r"((?:[^.!?;,:\n-]|(?<=\d)[.:,](?=\d)|(?<=\w)-(?=\w))+)([.!?;,:\n-]*)")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _AS_WORDS = str.maketrans({
-    **dict.fromkeys("'\u2019\u2018`", ""),
+    **dict.fromkeys("'\u2019\u2018\u02bc`", ""),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013", "-"),
+    **dict.fromkeys("\u2014\u2015\u2026", ";"),
     **dict.fromkeys("\U0001f44c\U0001f44d\u2705\u2714", " yes "),
     **dict.fromkeys("\U0001f44e\u274c\U0001f645", " no "),
 })  # fmt: skip
-"""How signs are read: a thumb that points up is a yes."""
+"""How signs are read: a thumb that points up is a yes, a long dash ends a clause."""
 
 _OPENING = (
     "oh|ah|um+|uh+|er|erm|hm+|mm+|well|so|and|then|hey|hi|hello|also|just|look|listen|thanks|thank you|"
@@ -56,7 +58,7 @@ class Clause:
 
 
 def clauses_of(message: str) -> list[Clause]:
-    """Splits a message at its punctuation. A mark inside a number or a time splits nothing."""
+    """Splits a message at its punctuation. A mark inside a number, a time or a word splits nothing."""
     found = []
     for text, marks in _CLAUSE.findall(message.lower().translate(_AS_WORDS)):
         words = " ".join(_WORD.findall(text))

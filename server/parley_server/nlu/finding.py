@@ -18,6 +18,7 @@ from parley_server.nlu.slot_words import SlotWords, Spoken
 from parley_server.nlu.values import READERS
 from parley_server.nlu.values.counted import IMPLIED, UNTOLD
 from parley_server.nlu.values.protocol import Reference, Refusal
+from parley_server.nlu.values.words import straight
 
 _NEAR = 0.5
 """How near a slot's words must stand to a value to change the slot unasked."""
@@ -165,21 +166,25 @@ class SlotFinder:
 
 def _extracted(heard: _Heard, definition: SlotDefinition) -> Iterator[Candidate]:
     words = _extracted_words(definition, heard.message)
-    start = heard.message.find(words) if words else -1
+    start = straight(heard.message).find(words) if words else -1
     if start >= 0:
-        value = READERS[definition.type].parse(words, definition, heard.reference)
+        raw = heard.message[start : start + len(words)]
+        value = READERS[definition.type].parse(raw, definition, heard.reference)
         if not isinstance(value, Refusal):
-            yield Candidate(value=value, raw=words, start=start)
+            yield Candidate(value=value, raw=raw, start=start)
 
 
 def _extracted_words(definition: SlotDefinition, message: str) -> str:
-    """What the definition's own extractor finds in a message; empty: nothing.
+    """What the definition's own extractor finds in a message, which it gets with the marks of a keyboard.
+
+    Returns:
+        The words; empty if there are none.
 
     Raises:
         AssistantFailed: The extractor raised, or returned what is no text.
     """
     try:
-        words = definition.extractor(message) if definition.extractor else None
+        words = definition.extractor(straight(message)) if definition.extractor else None
     except Exception as error:  # An extractor is an author's code, and may raise anything.
         raise AssistantFailed("an extractor failed", state=f"slots/{definition.name}") from error
     if not isinstance(words, str | None):

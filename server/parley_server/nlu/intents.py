@@ -38,7 +38,7 @@ _GREETING = re.compile(
     r"(?i:\W*(?:hi|hello|hey|good (?:morning|afternoon|evening|day))\b(?: there| all| everyone)?\W+)+"
 )
 """What a message may begin with whatever it is for."""
-_APOSTROPHES = str.maketrans("", "", "'\u2019`")
+_APOSTROPHES = str.maketrans("", "", "'\u2018\u2019\u02bc`")
 
 _VALUE_WORDS = word_set("""
     zero one two three four five six seven eight nine ten eleven twelve am pm noon midnight today tomorrow tonight

@@ -72,7 +72,7 @@ def situations(draw: st.DrawFn) -> Situation:
 
 
 @given(message=MESSAGES, situation=situations())
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 def test_any_text_is_understood_with_typed_values_at_places_that_do_not_overlap(
     message: str, situation: Situation
 ) -> None:
@@ -96,6 +96,34 @@ def test_thanks_that_go_with_an_answer_are_no_intent(message: str) -> None:
 
     assert understanding.answer is not None
     assert understanding.intents == ()
+
+
+@pytest.mark.parametrize(
+    ("plain", "printed"),
+    [
+        ("I'm Ada, that's ada@example.org", "I\u2019m Ada, that\u2019s ada@example.org"),
+        ("no - make it Monday", "no \u2013 make it Monday"),
+        ("no - make it Monday", "no\u2014make it Monday"),
+        ("yes...", "yes\u2026"),
+        ("it's at 3 pm", "it\u2018s at 3\u202fpm"),
+        ('a "consultation" on 3-9-2026', "a \u201cconsultation\u201d on 3\u20139\u20132026"),
+        ("Monday - 3pm, support", "Monday \u2014 3pm, support"),
+        ("don't change the date", "don\u2019t change the date"),
+        ("what's the price of support", "what\u2019s the price of support"),
+    ],
+)
+def test_a_printers_marks_are_read_as_those_of_a_keyboard(plain: str, printed: str) -> None:
+    situation = Situation(
+        now=NOW, slots={d.name: d for d in BOOKING}, filled={"date": BOOKED["date"]}, confirming=True, intents=INTENTS
+    )
+
+    expected, understanding = RULES.read(plain, situation), RULES.read(printed, situation)
+
+    assert {n: c.value for n, c in understanding.slots.items()} == {n: c.value for n, c in expected.slots.items()}
+    assert understanding.answer is expected.answer
+    assert understanding.intents == expected.intents
+    assert understanding.mentioned == expected.mentioned
+    assert (understanding.command, understanding.correction) == (expected.command, expected.correction)
 
 
 async def test_it_is_an_understander() -> None:

@@ -13,7 +13,7 @@ from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
 from parley_server.nlu.values.counted import IMPLIED, fit, implied
 from parley_server.nlu.values.numerals import SMALL, Numeral, has_numeral, numerals_in
 from parley_server.nlu.values.protocol import Reference, Refusal
-from parley_server.nlu.values.words import folded
+from parley_server.nlu.values.words import folded, straight
 
 _WHOLE = Refusal("Please give a whole number, such as 3.")
 _ANY = Refusal("Please give a number, such as 3 or 2.5.")
@@ -52,7 +52,7 @@ class NumberReader:
         """Reads a JSON number, or words that hold one number and no other."""
         if isinstance(words, int | float) and not isinstance(words, bool):
             return self._typed(words)
-        numerals = _numerals(words) if isinstance(words, str) else []
+        numerals = _numerals(straight(words)) if isinstance(words, str) else []
         if len({numeral.value for numeral in numerals}) != 1:
             return self._refusal
         value = self._typed(numerals[0].value)
@@ -63,7 +63,7 @@ class NumberReader:
         """Finds the numbers; the score says whether what they count is what the slot is about."""
         low = folded(message)
         found = []
-        for numeral in _numerals(message) if has_numeral(low) else ():
+        for numeral in _numerals(straight(message)) if has_numeral(low) else ():
             value, start, end = self._typed(numeral.value), numeral.start, numeral.end
             if not isinstance(value, Refusal):
                 score = fit(low, start, end, definition)

@@ -29,12 +29,26 @@ class Word(NamedTuple):
     start: int
 
 
+_MARKS = str.maketrans({
+    **dict.fromkeys("\u2018\u2019\u201b\u02bc\u2032", "'"),
+    **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"'),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+    **dict.fromkeys("\u00a0\u2007\u2009\u202f", " "),
+    "\u2026": ".",
+})  # fmt: skip
+
+
+def straight(message: str) -> str:
+    """Returns the message with the marks of a keyboard in place of a printer's, every character still at its place."""
+    return message if message.isascii() else message.translate(_MARKS)
+
+
 def folded(message: str) -> str:
-    """Returns the message in lower case, with straight apostrophes, every character still at its place."""
+    """Returns the message in lower case, with the marks of a keyboard, every character still at its place."""
     lower = message.lower()
     if len(lower) != len(message):
         lower = "".join(low if len(low := char.lower()) == 1 else char for char in message)
-    return lower.replace("\u2019", "'")
+    return straight(lower)
 
 
 @lru_cache(maxsize=4096)

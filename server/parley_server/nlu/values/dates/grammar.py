@@ -69,7 +69,7 @@ _NAMED_DAY = (
     rf"(?P<day>{ORDINAL}|{DIGITS}(?!\s*(?:people|guests|persons|adults|rooms|nights|[ap]\.?m\b|o'?clock))"
     rf"|{CARDINAL}(?:(?=\s{SPOKEN_YEAR})|(?![\s-](?:thousand|hundred|[a-z]+teen|[a-z]+ty|ten|eleven|twelve|people|guests))))"
 )
-_RANGE = r"\s?(?:[-\u2013]|to|till|until|through|thru|and|or)\s?(?:the\s)?"
+_RANGE = r"\s?(?:-|to|till|until|through|thru|and|or)\s?(?:the\s)?"
 _IN_MONTH = rf"(?:(?P<relative>this|the|next|last)\smonth|(?P<month>{MONTH}){_YEAR_BEHIND})"
 _AFTER_DAY = (
     r"(?=\s*(?:$|[.,!?;:)-](?!\d)|(?:at|to|from|for|till|until|and|or|in|please|around|about|by|through|thru|with|if|is|"
