@@ -13,6 +13,9 @@ from benchmarks.nlu.data import DATA, Record, microseconds
 from parley_server.core.understanding import IntentExamples
 from parley_server.nlu.intents import IntentClassifier
 
+CLOSE = 0.1
+"""Scores that differ by less do not tell the core which intent was meant."""
+
 
 def load(name: str) -> Record:
     data: Record = json.loads((DATA / f"intents_{name}.json").read_text(encoding="utf-8"))
@@ -27,6 +30,12 @@ def recognised(classifier: IntentClassifier, message: str) -> str:
     """The intent with rejection on; empty: none."""
     matches = classifier.match(message)
     return matches[0].name if matches else ""
+
+
+def stands_out(classifier: IntentClassifier, message: str) -> bool:
+    """Whether no other intent is so near to the surest that the core would ask which was meant."""
+    first, *others = classifier.match(message)
+    return all(first.score - other.score >= CLOSE for other in others)
 
 
 def share(hits: Sequence[bool]) -> str:
@@ -52,6 +61,7 @@ def show(name: str, examples: int, *, errors: bool) -> None:
         f"     {share([intent == found for _, intent, _, found in test])}"
         f"       {share([not found for _, _, _, found in test])}"
         f"     {share([not found for _, found in strange])}"
+        f"       {share([not stands_out(classifier, text) for text, intent, _, found in test if intent == found])}"
         f"      {learnt * 1000:4.0f} ms {microseconds(partial(classifier.match, text) for text, *_ in test):4.0f} µs"
     )
 
@@ -60,7 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--errors", action="store_true", help="print the messages that went wrong")
     options = parser.parse_args()
-    print("data   examples  accuracy  with rejection  rejected  oos recall  learning  match")
+    print("data   examples  accuracy  with rejection  rejected  oos recall  right, unclear  learning  match")
     for name in ("clinc", "snips"):
         for examples in (3, 5, 20):
             show(name, examples, errors=options.errors and examples == 20)

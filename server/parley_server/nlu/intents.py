@@ -35,9 +35,13 @@ _MOST = 3
 
 _WORD = re.compile(r"\d+|[^\W\d_]+")
 _GREETING = re.compile(
-    r"(?i:\W*(?:hi|hello|hey|good (?:morning|afternoon|evening|day))\b(?: there| all| everyone)?\W+)+"
+    r"\A(?i:\W*(?:hi|hello|hey|good (?:morning|afternoon|evening|day))\b(?: there| all| everyone)?\W+)+"
 )
 """What a message may begin with whatever it is for."""
+_FAREWELL = re.compile(
+    r"(?i:(?<=\w)\W+(?:(?:please|thanks|thank you|thx|cheers|bye|goodbye)\b(?: (?:(?:very|so) much|a lot))?\W*)+)\Z"
+)
+"""What it may end with."""
 _APOSTROPHES = str.maketrans("", "", "'\u2018\u2019\u02bc`")
 
 _VALUE_WORDS = word_set("""
@@ -62,8 +66,10 @@ class IntentClassifier:
             values: Words that are slots' values: they say little of what a message is for.
         """
         self._weak = FUNCTION_WORDS | {"#"} | set(_words(values))
-        texts = [(intent.name, words) for intent in intents for text in intent.examples if (words := _words(text))]
-        self._exact = {words: name for name, words in reversed(texts)}
+        examples = [(intent.name, text) for intent in intents for text in intent.examples if _words(text)]
+        self._exact = {_words(text): name for name, text in reversed(examples)}
+        # The greeting before an example of a task is no sign of the task.
+        texts = [(name, _words(_GREETING.sub("", text)) or _words(text)) for name, text in examples]
         self._named = [(f" {' '.join(_words(i.name))} ", i.name) for i in intents if not i.examples and _words(i.name)]
         frequency = Counter(feature for _, words in texts for feature in self._features(words))
         self._unseen = math.log(2 * len(texts) + 2)
@@ -73,9 +79,9 @@ class IntentClassifier:
 
     def match(self, message: str) -> tuple[IntentMatch, ...]:
         """Says which intents a message may have, the surest first; empty if it has none."""
-        greeting = _GREETING.match(message)
-        asked = self._ranked(_words(message[greeting.end() :])) if greeting else ()
-        return asked or self._ranked(_words(message))
+        words, task = _words(message), _words(_FAREWELL.sub("", _GREETING.sub("", message)))
+        asked = self._ranked(task) if task != words and words not in self._exact else ()
+        return asked or self._ranked(words)
 
     def _ranked(self, words: tuple[str, ...]) -> tuple[IntentMatch, ...]:
         if not words:

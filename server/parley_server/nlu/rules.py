@@ -68,10 +68,9 @@ class _Reading:
         """The slot that was asked for."""
         yes_or_no = situation.confirming or (self.asked is not None and self.asked.type is SlotType.BOOLEAN)
         self.answer = answer_of(self.clauses, asked=yes_or_no)
-        intents = classifier.match(message)
-        # "No, thanks" is an answer that is polite, and no thanks.
-        polite = self.answer is not None and all(not c.core or answer_of([c], asked=True) for c in self.clauses)
-        self.intents = tuple(intent for intent in intents if intent.score == 1 or not polite)
+        self.mentioned = finder.words.mentioned(self.clauses)
+        least = self._least_score()
+        self.intents = tuple(intent for intent in classifier.match(message) if intent.score >= least)
 
     def understanding(self) -> Understanding:
         findings = self.finder.find(self.message, self.situation, revising=self.revising)
@@ -79,7 +78,7 @@ class _Reading:
         if command:
             findings = Findings(slots={}, rejected=())
         slots = findings.slots if command or findings.rejected else self._with_reply(findings.slots)
-        mentioned = self.finder.words.mentioned(self.clauses) - slots.keys()
+        mentioned = self.mentioned - slots.keys()
         correction = self._corrects(slots, mentioned)
         return Understanding(
             message=self.message,
@@ -91,6 +90,16 @@ class _Reading:
             command=command,
             correction=correction,
         )
+
+    def _least_score(self) -> float:
+        """How sure an intent must be, in the light of what else the message is."""
+        # "No, thanks" is an answer that is polite, and no thanks.
+        if self.answer and all(not c.core or answer_of([c], asked=True) for c in self.clauses):
+            return 1.0
+        # "The time" takes the time up that was given: it asks for no time of opening.
+        if self.mentioned.isdisjoint(self.situation.filled):
+            return 0.0
+        return STRONG if self.revising else 1.0
 
     def _command(self, found: Mapping[str, Candidate]) -> Command | None:
         if self.answer is Answer.YES or (found and not self._says_no_choice()):

@@ -4,7 +4,7 @@ from datetime import date, time
 from pathlib import Path
 
 import pytest
-from support.reading import NOW
+from support.reading import BOOKED, NOW
 
 from parley_server.assistants.loading import load_assistant
 from parley_server.core.slots import SlotValue
@@ -54,3 +54,35 @@ def test_everything_may_be_said_at_once_in_small_letters() -> None:
         "email": "ada@example.org",
     }
     assert understanding.intent == "book"
+
+
+@pytest.mark.parametrize("message", ["the time", "time", "the time please", "change the time", "make it another time"])
+def test_to_name_a_slot_that_has_a_value_is_no_question(message: str) -> None:
+    understanding = read(message, filled=BOOKED)
+
+    assert understanding.mentioned == {"time"}
+    assert understanding.intents == ()
+
+
+@pytest.mark.parametrize("message", ["hello", "hi there", "good morning", "yes", "great", "nice", "see you tomorrow"])
+def test_small_talk_is_no_task(message: str) -> None:
+    assert read(message).intents == ()
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("when do you close on fridays", "opening_hours"),
+        ("what time do you open tomorrow", "opening_hours"),
+        ("I need an appointment, thanks", "book"),
+        ("could you book me in?", "book"),
+        ("thank you so much", "thanks"),
+        ("thanks, bye", "thanks"),
+        ("ok bye", "goodbye"),
+    ],
+)
+def test_one_intent_stands_out(message: str, expected: str) -> None:
+    first, *others = read(message, filled=BOOKED).intents
+
+    assert first.name == expected
+    assert all(first.score - other.score >= 0.1 for other in others)

@@ -23,6 +23,9 @@ CLASSIFIER = IntentClassifier(INTENTS)
         ("Hi, I need an appointment", "book"),
         ("Good morning! When are you open?", "opening_hours"),
         ("hi there!", "greeting"),
+        ("I need an appointment, thanks", "book"),
+        ("when are you open please? thank you very much!", "opening_hours"),
+        ("ok thanks", "thanks"),
     ],
 )
 def test_a_message_near_an_intents_examples_has_the_intent(message: str, expected: str) -> None:
@@ -53,6 +56,19 @@ def test_an_example_itself_is_certain() -> None:
     match = CLASSIFIER.match("Are you open on sunday?")[0]
 
     assert (match.name, match.score) == ("opening_hours", 1.0)
+
+
+@pytest.mark.parametrize("message", ["I need an appointment, thanks", "Hi! What are your hours please? Bye"])
+def test_courtesies_around_a_task_are_no_second_intent(message: str) -> None:
+    assert len(CLASSIFIER.match(message)) == 1
+
+
+@pytest.mark.parametrize("message", ["hello", "hi there", "good morning!", "bye", "bye bye", "goodbye then", "see you"])
+def test_small_talk_is_no_task_though_a_tasks_examples_begin_with_it(message: str) -> None:
+    order = IntentExamples(name="order", examples=("hello, I want to order", "hi there, one pizza", "order a pizza"))
+    track = IntentExamples(name="track", examples=("good morning, where is my order", "has my pizza left"))
+
+    assert IntentClassifier([order, track]).match(message) == ()
 
 
 def test_matches_come_surest_first_and_within_bounds() -> None:
