@@ -22,7 +22,7 @@ FUNCTION_WORDS = word_set("""
 """)
 """Words that a message has whatever it is about, without apostrophes."""
 
-_CLAUSE = re.compile(r"((?:[^.!?;,:\n-]|(?<=\d)[.:,](?=\d)|(?<=\w)-(?=\w))+)([.!?;,:\n-]*)")
+_CLAUSE = re.compile(r"((?:[^.!?;,:\n-]++|(?<=\d)[.:,](?=\d)|(?<=\w)-(?=\w))+)([.!?;,:\n-]*)")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _AS_WORDS = str.maketrans({
     **dict.fromkeys("'\u2019\u2018\u02bc`", ""),

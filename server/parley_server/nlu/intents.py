@@ -42,6 +42,7 @@ _FAREWELL = re.compile(
     r"(?i:(?<=\w)\W+(?:(?:please|thanks|thank you|thx|cheers|bye|goodbye)\b(?: (?:(?:very|so) much|a lot))?\W*)+)\Z"
 )
 """What it may end with."""
+_FAREWELL_ENDS = word_set("please thanks you thx cheers much lot bye goodbye")
 _APOSTROPHES = str.maketrans("", "", "'\u2018\u2019\u02bc`")
 
 _VALUE_WORDS = word_set("""
@@ -79,8 +80,10 @@ class IntentClassifier:
 
     def match(self, message: str) -> tuple[IntentMatch, ...]:
         """Says which intents a message may have, the surest first; empty if it has none."""
-        words, task = _words(message), _words(_FAREWELL.sub("", _GREETING.sub("", message)))
-        asked = self._ranked(task) if task != words and words not in self._exact else ()
+        words, task = _words(message), _GREETING.sub("", message)
+        if words and words[-1] in _FAREWELL_ENDS:
+            task = _FAREWELL.sub("", task)
+        asked = self._ranked(_words(task)) if task != message and words not in self._exact else ()
         return asked or self._ranked(words)
 
     def _ranked(self, words: tuple[str, ...]) -> tuple[IntentMatch, ...]:

@@ -243,11 +243,17 @@ def dates_in(text: str, when: When) -> list[Reading]:
 def _apply(rule: _Rule, text: str, when: When, found: list[Reading]) -> None:
     """Adds what a rule reads where nothing is read yet."""
     matches = [match for pattern in rule.patterns for match in pattern.finditer(text)]
-    for match in sorted(matches, key=re.Match[str].start):
+    if len(matches) > 1:
+        matches.sort(key=_start)
+    for match in matches:
         if _is_free(found, *match.span()):
             day = rule.build(match, when)
             if day is not None or rule.sure:
                 found.append(Reading(day, *match.span()))
+
+
+def _start(match: re.Match[str]) -> int:
+    return match.start()
 
 
 def _is_free(found: Sequence[Reading], start: int, end: int) -> bool:
