@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from support.conversations import NOW, context
@@ -57,7 +57,7 @@ async def converse(leader: Assistant, said: Sequence[tuple[str, int, bool]]) -> 
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(said=st.lists(turns, min_size=TURNS, max_size=TURNS))
 def test_any_user_is_answered(path: Path, said: list[tuple[str, int, bool]]) -> None:
     asyncio.run(converse(assistant(path), said))

@@ -81,10 +81,12 @@ class Parts:
 
     def condition(self, path: Path, source: str) -> Condition:
         """A built-in condition, an intent or an expression."""
+        built_in = BUILT_IN.get(source)
         if source in self.model.intents:
-            return intent_is(source)
-        if source in BUILT_IN:
-            return BUILT_IN[source]
+            # An intent that replaces a command is meant by the command as well.
+            return intent_is(source).or_else(built_in) if built_in else intent_is(source)
+        if built_in:
+            return built_in
         test = self.attempt(path, lambda: self.expressions.condition(source))
         return Condition(source, test) if test else ALWAYS
 

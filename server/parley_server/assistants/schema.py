@@ -107,8 +107,9 @@ class SlotModel(_Model):
     """The value where the user gives none; a date or time in ISO 8601."""
     confirm: bool | str = False
     """Whether the user is asked if the value is right before the form goes on; or that question, a template."""
-    ask_first: bool = False
-    """Whether a value that was known before its form began is only used when the user says that it is right."""
+    ask_first: bool | str = False
+    """Whether a value that was known before its form began is only used when the user says that it is right; or the
+    question, a template."""
     depends_on: list[str] = []
     """Slots whose change makes this one's value void, so that it is asked for again."""
     keep: bool = True

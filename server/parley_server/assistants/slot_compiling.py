@@ -36,8 +36,8 @@ def compile_slot(parts: Parts, name: str, slot: SlotModel) -> SlotDefinition:
         give_up=_give_up(parts, (*path, "then"), slot),
         required=_required(parts, (*path, "required"), slot.required),
         default=parts.attempt((*path, "default"), lambda: literal(slot.default, slot)),
-        confirm=_confirm(parts, path, slot),
-        ask_first=slot.ask_first,
+        confirm=_question(parts, (*path, "confirm"), slot.confirm, _is_it(name)),
+        ask_first=_question(parts, (*path, "ask_first"), slot.ask_first, _is_it(name)),
         depends_on=parts.slots((*path, "depends_on"), slot.depends_on),
         keep=slot.keep,
         choices=tuple(Choice(name=choice, synonyms=tuple(words)) for choice, words in slot.choices.items()),
@@ -61,9 +61,12 @@ def _required(parts: Parts, path: Path, required: bool | str) -> bool | SlotRule
     return parts.attempt(path, lambda: parts.expressions.rule(required)) or True
 
 
-def _confirm(parts: Parts, path: Path, slot: SlotModel) -> Text:
-    question = f"{{{{ slots.{path[-1]} }}}}, is that right?" if slot.confirm is True else slot.confirm or ""
-    return parts.text((*path, "confirm"), question)
+def _question(parts: Parts, path: Path, asked: bool | str, usual: str) -> Text:  # noqa: FBT001  # a key's two forms
+    return parts.text(path, usual if asked is True else asked or "")
+
+
+def _is_it(name: str) -> str:
+    return f"The {name.replace('_', ' ')} is {{{{ slots.{name} }}}}, is that right?"
 
 
 def literal(given: SlotValue | None, slot: SlotModel) -> SlotValue | None:

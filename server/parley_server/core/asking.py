@@ -1,9 +1,11 @@
 """Asking: what is asked at the end of a turn, how often, and what the next message is read in the light of."""
 
+from collections.abc import Generator
+
 from msgspec.structs import replace
 
 from parley_server.core.context import Question, Topic
-from parley_server.core.course import Course, Moves
+from parley_server.core.course import Course, Effect, Result
 from parley_server.core.slots import Choice, GiveUp, SlotDefinition, SlotType
 from parley_server.core.understanding import Situation
 
@@ -41,8 +43,11 @@ def ask_pending(course: Course) -> None:
     """Says the question that the user is to answer, unless it was just said."""
     state, context = course.state, course.context
     requested, attempts = "", 0
-    if context.question or context.handoff:
+    if context.handoff:
         pass
+    elif context.question:
+        # What was pending before the question is pending after it.
+        requested, attempts = context.requested_slot, context.attempts
     elif state.form and (doubtful := state.form.unconfirmed(context)):
         course.say(course.assistant.slots.next_confirmation(doubtful[0], context))
         course.ask(Question(Topic.SLOT, doubtful[:1]))
@@ -57,20 +62,21 @@ def ask_pending(course: Course) -> None:
         course.context = replace(course.context, requested_slot=requested, attempts=attempts)
 
 
-def miss(course: Course) -> Moves:
-    """Counts an attempt in vain for the slot that was asked for; after the last one the slot is given up."""
+def miss(course: Course) -> Generator[Effect, Result, bool]:
+    """Counts an attempt in vain for the slot that was asked for; True: it was the last one, the slot is given up."""
     course.missed = True
     attempts = course.context.attempts + 1
     course.context = replace(course.context, attempts=attempts)
     definition = course.assistant.slots.definitions.get(course.context.requested_slot)
     if definition is None or not definition.max_attempts or attempts < definition.max_attempts:
-        return
+        return False
     course.explanation.note("slot", definition.name, f"it is given up after {attempts} attempts", taken=True)
     course.missed = False  # What is asked from here on is asked for the first time.
     if definition.give_up in (GiveUp.SKIP, GiveUp.DEFAULT):
         _go_on_without(course, definition)
     else:
         yield from course.give_up(definition.give_up, f"no value for {definition.label}")
+    return True
 
 
 def skip(course: Course) -> None:
@@ -79,13 +85,13 @@ def skip(course: Course) -> None:
     if definition is None:
         return
     if definition.give_up in (GiveUp.SKIP, GiveUp.DEFAULT) or definition.default is not None:
-        course.say(course.assistant.texts.skipped)
         _go_on_without(course, definition)
     else:
         course.say(course.assistant.texts.needed)
 
 
 def _go_on_without(course: Course, definition: SlotDefinition) -> None:
+    course.say(course.assistant.texts.skipped)
     if definition.default is not None:
         course.context = course.context.set_slot(definition.name, definition.default)
     else:

@@ -84,3 +84,16 @@ class Assistant:
     def machines(self) -> Mapping[str, DialogFlow]:
         """The machine of each flow and each sub-conversation, by name."""
         return {**self.flows, **self.sub_conversations}
+
+    def slots_of(self, flow: str) -> frozenset[str]:
+        """Every slot that a form of the flow collects, or of a flow that it calls or goes over to."""
+        reached, waiting = set[str](), [flow]
+        while waiting:
+            name = waiting.pop()
+            if name in reached or name not in self.machines:
+                continue
+            reached.add(name)
+            for state in self.machines[name].states.values():
+                waiting += [state.call.flow] if state.call else []
+                waiting += [state.link.partition("/")[0]] if state.link else []
+        return frozenset(slot for name in reached for slot in self.machines[name].slots)

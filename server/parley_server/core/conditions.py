@@ -54,6 +54,10 @@ class Condition:
         """Whether it holds."""
         return self.test(scope)
 
+    def or_else(self, other: "Condition") -> "Condition":
+        """The condition that holds where this one or the other one does, under this one's name."""
+        return Condition(self.name, lambda scope: self.test(scope) or other.test(scope))
+
 
 def _changes(scope: Scope) -> bool:
     return bool(scope.change.filled or scope.change.cleared)
@@ -61,11 +65,11 @@ def _changes(scope: Scope) -> bool:
 
 def _confirms(scope: Scope) -> bool:
     # Whoever says yes and changes something in the same breath has not seen what it would be a yes to.
-    return scope.understanding.answer is Answer.YES and not _changes(scope)
+    return scope.understanding.answer is Answer.YES and not scope.change
 
 
 def _denies(scope: Scope) -> bool:
-    return scope.understanding.answer is Answer.NO and not _changes(scope)
+    return scope.understanding.answer is Answer.NO and not scope.change
 
 
 def _is_input(scope: Scope) -> bool:

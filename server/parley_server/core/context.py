@@ -149,6 +149,8 @@ class ConversationContext(msgspec.Struct, frozen=True, kw_only=True):
     """Slots that the running flow goes on without."""
     unconfirmed: tuple[str, ...] = ()
     """Slots whose value the user has yet to confirm."""
+    confirmed: tuple[str, ...] = ()
+    """Slots whose value, known before the running flow asked for it, the user said to be right."""
     question: Question | None = None
     """What the assistant has just asked besides a slot."""
     handoff: Handoff | None = None

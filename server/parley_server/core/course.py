@@ -19,7 +19,7 @@ from parley_server.core.reactions import Action, Handler, Reaction
 from parley_server.core.slots import GiveUp, Rejection, SlotsChange
 from parley_server.core.sub_conversations import SubConversation
 from parley_server.core.texts import Text, render
-from parley_server.core.understanding import Situation, Understanding
+from parley_server.core.understanding import Command, Situation, Understanding
 from parley_server.errors import AssistantFailed
 
 MAX_STEPS = 100
@@ -77,6 +77,8 @@ class Course:
         """Where the conversation arrived last in this turn: what that state says has just been said."""
         self.missed = False
         """Whether the message was no answer to what was asked."""
+        self.opening = False
+        """Whether the conversation is being opened: what the first state asks is asked when the message was read."""
 
     # Where the conversation stands.
 
@@ -161,13 +163,24 @@ class Course:
         self.say(transition.say)
         yield from self.move(transition.to)
 
-    def start(self, place: str) -> Moves:
-        """Starts a flow, `flow` or `flow/state`, instead of what is running; what its forms collect is forgotten."""
+    def start(self, place: str, *, afresh: bool = False) -> Moves:
+        """Starts a flow, `flow` or `flow/state`, instead of what is running.
+
+        What its forms collect is forgotten; `afresh`, also what the flows collect that it calls or goes over to.
+        """
         before = str(self.context.frame or "")
         name, _, state = place.partition("/")
         flow = self._flow(name, state)
         if before:
-            self.context = replace(self.context.clear_slot(*flow.slots), stack=(), skipped=(), unconfirmed=())
+            for frame in self.context.stack:
+                self._forget(self.assistant.machines[frame.flow])
+            self.context = replace(
+                self.context.clear_slot(*(self.assistant.slots_of(name) if afresh else flow.slots)),
+                stack=(),
+                skipped=(),
+                unconfirmed=(),
+                confirmed=(),
+            )
         self.context = flow.start(self.context, at=state)
         yield from self._arrive(before)
         yield from self.go_on()
@@ -229,13 +242,19 @@ class Course:
             yield from self.cancel()
 
     def cancel(self) -> Moves:
-        """Ends what runs on top of the stack; the flow at the bottom starts anew."""
+        """Ends what the user is in the midst of, a digression or all of it, unless the author said something else."""
+        own = self.assistant.router.intents.get(Command.CANCEL.value)
+        if own and own.handler:
+            yield from self.react(own.handler)
+            return
+        while self._called:
+            self.context = self.machine.end(self.context)
         if self.nested:
             self.say(self.assistant.texts.ended)
             self.end_top()
         else:
             self.say(self.assistant.texts.cancelled)
-            yield from self.start(self.machine.name)
+            yield from self.start(self.assistant.initial_flow, afresh=True)
 
     def hand_off(self, reason: str) -> None:
         """Gives the conversation to somebody else, with a summary of it."""
@@ -255,10 +274,12 @@ class Course:
         phase = state.phase or self.context.phase
         self.context = replace(self.context, phase=phase).clear_slot(*state.clear)
         self._record(before)
-        self.entered = self.context.frame
+        asks = bool(state.transitions) and not state.form
+        self.entered = None if self.opening and asks else self.context.frame
         self._assign(state.assign)
         self._doubt(state)
-        self.say(state.say)
+        if self.entered:
+            self.say(state.say)
         if state.run:
             yield from self.react(state.run)
         if state.call:
@@ -267,6 +288,7 @@ class Course:
     def _link(self, place: str) -> Moves:
         before = str(self.context.frame)
         name, _, state = place.partition("/")
+        self._forget(self.machine)
         self.context = self._flow(name, state).start(self.context.pop(), at=state)
         yield from self._arrive(before)
 
@@ -306,6 +328,15 @@ class Course:
 
     def _failure(self, problem: str) -> AssistantFailed:
         return AssistantFailed(problem, state=str(self.context.frame or ""))
+
+    @property
+    def _called(self) -> bool:
+        """Whether the flow on top was called by the state below it."""
+        if not self.nested:
+            return False
+        below = self.context.stack[-2]
+        call = self.assistant.machines[below.flow].states[below.state].call
+        return call is not None and call.flow == self.machine.name
 
     def _shown_slots(self) -> dict[str, object]:
         definitions = self.assistant.slots.definitions

@@ -89,9 +89,14 @@ class SlotFiller:
                 filled[name] = candidate.value
             else:
                 rejected.append(self._rejection(name, reason, candidate.raw))
-        cleared = self._voided(context, filled) if filled else ()
-        if not filled and not rejected:
-            cleared = self._taken_back(context, understanding)
+        cleared = () if filled or rejected else self._taken_back(context, understanding)
+        changed = {name for name in filled if context.has_slot(name)}
+        cleared = self._with_dependents(context, cleared, changed, filled)
+        if filled:
+            known = {name: value for name, value in {**context.slots, **filled}.items() if name not in cleared}
+            outdated = self._outdated(known, filled, now)
+            rejected += outdated
+            cleared = self._with_dependents(context, (*cleared, *(r.slot for r in outdated)), changed, filled)
         if not (filled or cleared or rejected):
             return context, SlotsChange()
         change = SlotsChange(filled=filled, cleared=cleared, rejected=tuple(rejected))
@@ -108,7 +113,11 @@ class SlotFiller:
     def next_confirmation(self, name: str, context: ConversationContext) -> Text:
         """The question whether a slot's value is right."""
         definition = self.definitions[name]
-        return definition.confirm or f"The {definition.label} is {context.get_slot(name)}, is that right?"
+        return (
+            definition.confirm
+            or definition.ask_first
+            or f"The {definition.label} is {context.get_slot(name)}, is that right?"
+        )
 
     def defaults(self, context: ConversationContext, names: Sequence[str]) -> Mapping[str, SlotValue]:
         """The defaults of those of the named slots that have no value."""
@@ -133,15 +142,34 @@ class SlotFiller:
             return ()
         return tuple(name for name in self.definitions if name in understanding.mentioned and context.has_slot(name))
 
-    def _voided(self, context: ConversationContext, filled: Mapping[str, SlotValue]) -> tuple[str, ...]:
-        """The slots that hold a value which depends on one that has changed."""
-        changed = {name for name in filled if context.has_slot(name)}
+    def _outdated(
+        self, known: Mapping[str, SlotValue], filled: Mapping[str, SlotValue], now: datetime
+    ) -> tuple[Rejection, ...]:
+        """The values that were good until a message gave others which their rules look at."""
+        scope = ValidationScope(slots=known, now=now)
+        outdated = []
+        for name, value in known.items():
+            definition = self.definitions.get(name)
+            if definition and definition.validator and name not in filled:
+                reason = self.validate(name, value, scope)
+                if reason is not None:
+                    outdated.append(self._rejection(name, reason, ""))
+        return tuple(outdated)
+
+    def _with_dependents(
+        self,
+        context: ConversationContext,
+        cleared: Sequence[str],
+        changed: set[str],
+        filled: Mapping[str, SlotValue],
+    ) -> tuple[str, ...]:
+        """What is cleared, with the slots whose value depends on one that has changed."""
         dependent = {
             name: definition.depends_on
             for name, definition in self.definitions.items()
             if definition.depends_on and context.has_slot(name) and name not in filled
         }
-        voided: list[str] = []
+        voided, changed = [*cleared], {*changed, *cleared}
         # What one round voids may be what the next one's slots depend on.
         while found := [name for name, on in dependent.items() if name not in voided and not changed.isdisjoint(on)]:
             voided += found
@@ -187,7 +215,11 @@ class FormFiller:
 
     def known_before(self, context: ConversationContext) -> tuple[str, ...]:
         """The form's slots that have a value which is only used when the user says that it is right."""
-        return tuple(name for name in self.slots if self.filler.definitions[name].ask_first and context.has_slot(name))
+        return tuple(
+            name
+            for name in self.slots
+            if self.filler.definitions[name].ask_first and context.has_slot(name) and name not in context.confirmed
+        )
 
     def defaults(self, context: ConversationContext) -> Mapping[str, SlotValue]:
         """The defaults of the form's slots that have no value."""

@@ -33,6 +33,7 @@ def migrate(context: ConversationContext, assistant: Assistant) -> ConversationC
         requested_slot=rule.slots.get(context.requested_slot, context.requested_slot),
         skipped=tuple(rule.slots.get(name, name) for name in context.skipped),
         unconfirmed=tuple(rule.slots.get(name, name) for name in context.unconfirmed),
+        confirmed=tuple(rule.slots.get(name, name) for name in context.confirmed),
         question=None,
     )
     return _misfit(moved, assistant) or moved

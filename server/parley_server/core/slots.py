@@ -97,8 +97,9 @@ class SlotDefinition:
     """What then. A slot that is skipped or takes its default then may be skipped by the user at any time."""
     confirm: Text = ""
     """The question whether its value is right, answered by yes or no before the form goes on; empty: not asked."""
-    ask_first: bool = False
-    """Whether a value that was known before its form began is only used when the user says that it is right."""
+    ask_first: Text = ""
+    """The question whether a value that was known before its form began is right, where `confirm` asks none; both
+    empty: it is used unasked."""
     depends_on: tuple[str, ...] = ()
     """Slots whose change makes this one's value void."""
     keep: bool = True

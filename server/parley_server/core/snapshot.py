@@ -72,6 +72,7 @@ class _Context(msgspec.Struct, omit_defaults=True):
     misses: int = 0
     skipped: tuple[str, ...] = ()
     unconfirmed: tuple[str, ...] = ()
+    confirmed: tuple[str, ...] = ()
     question: Question | None = None
     handoff: Handoff | None = None
     metadata: dict[str, Any] = {}

@@ -34,6 +34,8 @@ from parley_server.core.understanding import Answer, Command, Understanding
 
 MOST_OPTIONS = 5
 """How many intents a user is asked to choose from at the most."""
+_SURE = 0.98
+"""A score from which on there is nothing to ask."""
 _CLOSE = 0.1
 """Scores that differ by less do not tell which intent was meant."""
 
@@ -100,18 +102,23 @@ def decide(
 
 def _take(course: Course) -> Moves:
     begun = bool(course.context.stack)
+    acknowledged = not begun
     if not begun:
+        course.opening = True
         yield from course.start(course.assistant.initial_flow)
+        course.opening = False
     elif expired := overdue(course.assistant, course.context, course.now):
         course.explanation.note("timer", str(course.context.frame), "it waited too long", taken=True)
+        acknowledged = True
         yield from course.move(expired)
         yield from course.go_on()
     yield from _read(course)
     understood = yield from _answer(course)
     if understood and course.context.misses:
         course.context = replace(course.context, misses=0)
-    # The first message of a conversation was no answer to anything.
-    if not understood and begun:
+    # The first message of a conversation, and one that comes too late, was no answer to what stands there now; one that
+    # asks for what is going on already is understood.
+    if not (understood or acknowledged or _asks_for_what_runs(course)):
         yield from _fall_back(course)
     yield from course.go_on()
     ask_pending(course)
@@ -180,7 +187,7 @@ def _settle_slot(course: Course, name: str) -> bool:
         return False
     course.explanation.note("question", name, f"the user says {answer}", taken=True)
     unconfirmed = tuple(other for other in course.context.unconfirmed if other != name)
-    course.context = replace(course.context, unconfirmed=unconfirmed)
+    course.context = replace(course.context, unconfirmed=unconfirmed, confirmed=(*course.context.confirmed, name))
     if answer is Answer.NO:
         course.context = course.context.clear_slot(name)
     return True
@@ -192,11 +199,14 @@ def _route(course: Course) -> _Taken:
     intent = course.understanding.intent
     handler = router.route(course.understanding)
     reason = ""
+    command = course.understanding.command
     if handler is None:
         reason = "it has no handler"
+    elif command and command.value != intent:
+        reason = "the message is a command"
     elif _is_answer(course):
         reason = "the message answers what was asked"
-    elif isinstance(handler, Reaction) and handler.start and _runs(course, handler.start.partition("/")[0]):
+    elif _asks_for_what_runs(course):
         reason = "its flow is running"
     elif course.state.digress is Digress.FORBID:
         reason = "the state may not be left"
@@ -232,6 +242,8 @@ def _take_up(course: Course, intent: str) -> Moves:
 def _rivals(course: Course) -> tuple[str, ...]:
     """The intents with a handler that the message may have, where their scores do not tell which."""
     matches = course.understanding.intents
+    if not matches or matches[0].score >= _SURE:
+        return ()
     intents = course.assistant.router.intents
     close = [match.name for match in matches if matches[0].score - match.score < _CLOSE]
     return tuple(name for name in close if name in intents and intents[name].handler)[:MOST_OPTIONS]
@@ -244,6 +256,8 @@ def _process_state(course: Course, kind: str) -> _Taken:
         yield from course.follow(transition)
         return True
     form = course.state.form
+    if course.state.final:
+        return False
     changed = {*course.change.filled, *course.change.cleared}
     refused = {rejection.slot for rejection in course.change.rejected}
     if course.aside:
@@ -255,7 +269,20 @@ def _process_state(course: Course, kind: str) -> _Taken:
         course.explanation.note(kind, str(course.context.frame), reason, taken=bool(changed))
     if course.context.requested_slot in refused and not changed:
         yield from miss(course)
+    if course.change.cleared and not course.aside:
+        yield from _go_back(course)
     return bool(changed or refused)
+
+
+def _go_back(course: Course) -> Moves:
+    """Goes back to the first form that lacks what the message took away, unless the state asks for that itself."""
+    lost, here = {*course.change.cleared}, course.state
+    if here.form and lost & {*here.form.missing(course.context)}:
+        return
+    for state in course.machine.states.values():
+        if state.form and lost & {*state.form.missing(course.context)}:
+            yield from course.move(state.name)
+            return
 
 
 def _obey(course: Course) -> _Taken:
@@ -272,7 +299,9 @@ def _obey(course: Course) -> _Taken:
         yield from course.cancel()
     elif command is Command.RESTART:
         course.say(texts.cancelled)
-        yield from course.start(course.assistant.initial_flow)
+        yield from course.start(course.assistant.initial_flow, afresh=True)
+    elif command is Command.SKIP and course.state.final:
+        return False  # There is nothing to skip.
     elif command is Command.SKIP:
         skip(course)
     elif command is Command.REPEAT:
@@ -290,21 +319,26 @@ def _fall_back(course: Course) -> Moves:
     course.context = replace(course.context, misses=misses)
     if fallback.max_attempts and misses >= fallback.max_attempts:
         yield from course.give_up(fallback.give_up, "nobody understood the user")
-    else:
+    elif not (yield from miss(course)):
         course.say(fallback.say)
-        yield from miss(course)
 
 
 def _is_answer(course: Course) -> bool:
     """Whether the message is, for the most part, the value that was asked for, or takes one back."""
     if course.change.cleared:
         return True
+    if course.context.requested_slot in course.change.filled and course.understanding.answer:
+        return True
     candidate = course.understanding.slots.get(course.context.requested_slot)
     return candidate is not None and 2 * len(candidate.raw) >= len(course.understanding.message.strip())
 
 
-def _runs(course: Course, flow: str) -> bool:
-    return not course.state.final and course.assistant.machines[flow].active(course.context)
+def _asks_for_what_runs(course: Course) -> bool:
+    """Whether the message's intent is to start a flow that is running."""
+    handler = course.assistant.router.route(course.understanding)
+    flow = handler.start.partition("/")[0] if isinstance(handler, Reaction) else ""
+    machine = course.assistant.machines.get(flow)
+    return machine is not None and not course.state.final and machine.active(course.context)
 
 
 def _words(course: Course, intent: str) -> str:

@@ -80,7 +80,7 @@ def test_an_optional_slot_takes_its_default_when_the_form_is_complete(begin: Beg
 
 
 def test_what_the_caller_knows_is_asked_first_where_the_author_wants_that(begin: Begin, tmp_path: Path) -> None:
-    text = with_slot("color", 'ask_first: true, confirm: "Still {{ slots.color }}?"')
+    text = with_slot("color", 'ask_first: "Still {{ slots.color }}?"')
     talk = Talk(load_assistant(definition(tmp_path, "assistant: test\n" + text)))
 
     assert talk.say(HI, given={"color": "red"}).reply == "Still red?"
@@ -101,7 +101,7 @@ def test_a_single_slot_is_confirmed_before_the_form_goes_on(begin: Begin) -> Non
 def test_a_single_slot_that_is_denied_is_asked_for_again(begin: Begin) -> None:
     talk = begin(with_slot("size", "confirm: true"))
 
-    assert talk.say(understood(gives={"size": 2})).reply == "2, is that right?"
+    assert talk.say(understood(gives={"size": 2})).reply == "The size is 2, is that right?"
     assert talk.say(NO).reply == "Which size?"
     assert not talk.context.slots
 
@@ -146,9 +146,9 @@ def test_a_slot_is_asked_for_by_the_number_of_the_attempt_and_by_what_went_wrong
 @pytest.mark.parametrize(
     ("then", "reply", "slots"),
     [
-        ("skip", "Sorry, I did not understand that. Which color?", {}),
-        ("default, default: 7", "Sorry, I did not understand that. Which color?", {"size": 7}),
-        ("cancel", "Sorry, I did not understand that. All right, let us start again. Which size?", {}),
+        ("skip", "All right. Which color?", {}),
+        ("default, default: 7", "All right. Which color?", {"size": 7}),
+        ("cancel", "All right, let us start again. Which size?", {}),
     ],
 )
 def test_a_slot_that_is_asked_for_in_vain_is_given_up(
