@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from support.faults_calls import kept, line
+from support.faults_calls import line, read_all
 from support.faults_checker import violations
 from support.faults_core import core
 from support.faults_echo import DEFINITION, GATES
@@ -66,7 +66,7 @@ async def test_callers_who_go_away_leave_nothing_behind(on_disk: str, scale: Sca
             tracemalloc.stop()
         for session in recorder.sessions:
             await recorder.say(line(client, conflict_policy=parley.ConflictPolicy.REJECT), session, "anybody-there")
-        sessions = {session: await kept(client, session) for session in recorder.sessions}
+        sessions = await read_all(server.port, recorder.sessions)
         left = (server.turns._by_request, server.turns._by_session)
 
     assert left == ({}, {})

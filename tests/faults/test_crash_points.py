@@ -33,7 +33,7 @@ async def crashes(scheme: str, folder: Path, fault: Fault, *, first: int, step: 
 async def test_a_turn_is_there_or_not_wherever_the_process_ends(
     scheme: str, fault: Fault, tmp_path: Path, scale: Scale, report: Report
 ) -> None:
-    points = await crashes(scheme, tmp_path, fault, first=0, step=scale.of(21, 1))
+    points = await crashes(scheme, tmp_path, fault, first=0, step=scale.of(31, 1))
 
     assert [point for point in points if point["found"]] == []
     assert points[-1]["answered"] == 8, "the last process was to come through"

@@ -1,5 +1,6 @@
 """Calls over the wire for the recorder, by the client that callers use; it repeats nothing by itself."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Unpack
 
@@ -34,17 +35,10 @@ def line(client: parley.AsyncClient, *, within: timedelta | None = None, **optio
     return say
 
 
-async def kept(client: parley.AsyncClient, session_id: str) -> Kept:
-    """Reads a session and its history; empty if there is none."""
-    try:
-        session = await client.get_session(session_id)
-    except parley.SessionNotFound:
-        return Kept()
-    turns = [
-        KeptTurn(turn=turn.turn, request_id=turn.request_id, message=turn.user_message, reply=turn.reply)
-        async for turn in client.history(session_id)
-    ]
-    return Kept(turn_count=session.turn_count, known=Echo.of(session.metadata), turns=tuple(turns))
+async def read_all(port: int, sessions: Iterable[str]) -> dict[str, Kept]:
+    """Reads sessions and their histories by a new client, which has no memory of a server that was away."""
+    async with parley.AsyncClient(f"127.0.0.1:{port}") as client:
+        return {session: await _kept(client, session) for session in sessions}
 
 
 def open_client(port: int) -> parley.AsyncClient:
@@ -59,3 +53,15 @@ def open_client(port: int) -> parley.AsyncClient:
         ],
     )
     return parley.AsyncClient(channel, retry=None)
+
+
+async def _kept(client: parley.AsyncClient, session_id: str) -> Kept:
+    try:
+        session = await client.get_session(session_id)
+    except parley.SessionNotFound:
+        return Kept()
+    turns = [
+        KeptTurn(turn=turn.turn, request_id=turn.request_id, message=turn.user_message, reply=turn.reply)
+        async for turn in client.history(session_id)
+    ]
+    return Kept(turn_count=session.turn_count, known=Echo.of(session.metadata), turns=tuple(turns))

@@ -16,7 +16,7 @@ from support.ports import free_port
 import parley
 
 _TESTS = Path(__file__).parents[1]
-_LOOK_EVERY = 0.01
+_LOOK_EVERY = 0.05
 _PATIENCE = 20.0
 
 
