@@ -292,6 +292,19 @@ def test_without_a_server_a_command_says_so_at_once(command: list[str]) -> None:
 # Looking at sessions.
 
 
+def test_a_turn_is_explained_without_being_taken(server: Server, client: parley.Client) -> None:
+    client.say("hi", session_id="explained")
+
+    shown = invoke("explain", "sales", "--session", "explained", "--address", server.address)
+
+    assert shown.exit_code == 0
+    lines = shown.stdout.splitlines()
+    assert "  branch           explain: help does not hold" in lines
+    assert "→ slot             service: the message gives a value" in lines
+    assert lines[-2] == "Which day suits you?"
+    assert client.get_session("explained").turn_count == 1
+
+
 def test_a_session_is_printed_with_its_turns(server: Server, client: parley.Client) -> None:
     reply = client.say("a consultation please", session_id="printed")
 

@@ -73,6 +73,19 @@ def chat(address: str, session_id: str | None, assistant: str, start_server: boo
         converse(address, session_id=session_id, assistant=assistant, start_server=start_server)
 
 
+@parley.command()
+@_ADDRESS
+@click.argument("message")
+@click.option("--session", "session_id", default="", help="The session that the turn would be of; else a new one.")
+@click.option("--assistant", default="", help="The assistant; else the server's default one.")
+def explain(address: str, message: str, session_id: str, assistant: str) -> None:
+    """Say what a turn would do and why, without taking it."""
+    from parley_server.cli.printing import print_explanation  # noqa: PLC0415
+
+    with _clear_errors(), client.Client(address, retry=None) as server:
+        print_explanation(server.say(message, session_id=session_id, assistant=assistant, dry_run=True))
+
+
 @parley.group()
 def session() -> None:
     """Read, follow or end a session."""

@@ -36,3 +36,12 @@ def print_standing(session: parley.Session) -> None:
     facts = [f"{name}={value}" for name, value in sorted(session.slots.items())]
     missing = [f"missing {', '.join(session.missing_slots)}"] if session.missing_slots else []
     click.secho(printable("  [" + " · ".join([session.state, *facts, *missing]) + "]"), dim=True)
+
+
+def print_explanation(turn: parley.TurnCompleted) -> None:
+    """Prints what a dry run considered, in order, what was taken marked, and what it comes to."""
+    for step in turn.explanation:
+        mark = "→" if step.taken else " "
+        click.secho(printable(f"{mark} {step.kind:16} {step.name}: {step.reason}"), bold=step.taken)
+    click.echo(printable(turn.reply))
+    print_standing(turn.session)

@@ -60,7 +60,28 @@ async def test_a_turn_is_handed_out_event_by_event(service: ScriptedService, cal
     assert heard.error is None
 
 
-async def test_all_that_a_completion_tells_is_read(service: ScriptedService, caller: Caller) -> None:
+SESSION = parley.Session(
+    session_id="s-1",
+    user_id="u-1",
+    assistant="booking",
+    assistant_version="abc",
+    phase=parley.Phase.INFORMATION_GATHERING,
+    state="booking/details",
+    turn_count=3,
+    slots={"at": time(15)},
+    missing_slots=("day",),
+    requested_slot="day",
+    choices=("today", "tomorrow"),
+    metadata={"channel": "web", "tags": ["a", 1]},
+    created_at=datetime(2026, 3, 8, 10, tzinfo=UTC),
+    updated_at=datetime(2026, 3, 8, 11, tzinfo=UTC),
+    expires_at=datetime(2026, 3, 8, 12, tzinfo=UTC),
+    handoff=parley.Handoff(reason="asked for", summary="seats: 2", handed_off_at=datetime(2026, 3, 8, 11, tzinfo=UTC)),
+)
+
+
+def session_message() -> session_pb2.Session:
+    """`SESSION` as it travels."""
     session = session_pb2.Session(
         session_id="s-1",
         user_id="u-1",
@@ -80,10 +101,14 @@ async def test_all_that_a_completion_tells_is_read(service: ScriptedService, cal
     session.expires_at.FromJsonString("2026-03-08T12:00:00Z")
     session.handoff.CopyFrom(session_pb2.Handoff(reason="asked for", summary="seats: 2"))
     session.handoff.handed_off_at.FromJsonString("2026-03-08T11:00:00Z")
+    return session
+
+
+async def test_all_that_a_completion_tells_is_read(service: ScriptedService, caller: Caller) -> None:
     step = conversation_pb2.ExplanationStep(kind="branch", name="vip", taken=False, reason="slots.vip is not set")
     message = conversation_pb2.TurnCompleted(
         reply="When?",
-        session=session,
+        session=session_message(),
         replayed=True,
         degraded=True,
         usage=conversation_pb2.Usage(input_tokens=7, output_tokens=2),
@@ -96,26 +121,7 @@ async def test_all_that_a_completion_tells_is_read(service: ScriptedService, cal
     assert heard.items == [
         parley.TurnCompleted(
             reply="When?",
-            session=parley.Session(
-                session_id="s-1",
-                user_id="u-1",
-                assistant="booking",
-                assistant_version="abc",
-                phase=parley.Phase.INFORMATION_GATHERING,
-                state="booking/details",
-                turn_count=3,
-                slots={"at": time(15)},
-                missing_slots=("day",),
-                requested_slot="day",
-                choices=("today", "tomorrow"),
-                metadata={"channel": "web", "tags": ["a", 1]},
-                created_at=datetime(2026, 3, 8, 10, tzinfo=UTC),
-                updated_at=datetime(2026, 3, 8, 11, tzinfo=UTC),
-                expires_at=datetime(2026, 3, 8, 12, tzinfo=UTC),
-                handoff=parley.Handoff(
-                    reason="asked for", summary="seats: 2", handed_off_at=datetime(2026, 3, 8, 11, tzinfo=UTC)
-                ),
-            ),
+            session=SESSION,
             replayed=True,
             degraded=True,
             usage=parley.Usage(input_tokens=7, output_tokens=2),

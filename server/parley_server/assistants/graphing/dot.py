@@ -37,7 +37,7 @@ def draw_svg(chart: Chart, coverage: Coverage | None = None) -> str:
         ModuleNotFoundError: The layout engine is not installed.
     """
     # Only who draws needs the engine.
-    import pygraphviz  # type: ignore[import-untyped]  # noqa: PLC0415  # it ships no types
+    import pygraphviz  # noqa: PLC0415  # only who draws pays for it
 
     drawn: bytes = pygraphviz.AGraph(string=dot(chart, coverage)).draw(format="svg", prog="dot")
     return drawn.decode()
