@@ -14,11 +14,17 @@ from support.faults_scale import ON_DISK, Report, Scale
 TESTS = Path(__file__).parents[1]
 
 
-async def crashes(scheme: str, folder: Path, fault: Fault, *, first: int, step: int) -> list[dict[str, Any]]:
-    """What was found after the end at each point, until a process came through."""
+async def crashes(
+    scheme: str, folder: Path, fault: Fault, *, first: int = 0, step: int, turns: int = 4, ballast: int = 0
+) -> list[dict[str, Any]]:
+    """What was found after the end at each point, until a process came through.
+
+    Each process takes some turns in two sessions, which keep some bytes of ballast.
+    """
+    numbers = map(str, (first, step, turns, ballast))
     path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH", "")]))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "support.faults_crashes", scheme, str(folder), fault.value, str(first), str(step)),
+        *(sys.executable, "-m", "support.faults_crashes", scheme, str(folder), fault.value, *numbers),
         env={**os.environ, "PYTHONPATH": path},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -33,10 +39,22 @@ async def crashes(scheme: str, folder: Path, fault: Fault, *, first: int, step: 
 async def test_a_turn_is_there_or_not_wherever_the_process_ends(
     scheme: str, fault: Fault, tmp_path: Path, scale: Scale, report: Report
 ) -> None:
-    points = await crashes(scheme, tmp_path, fault, first=0, step=scale.of(31, 1))
+    points = await crashes(scheme, tmp_path, fault, step=scale.of(31, 1))
 
     assert [point for point in points if point["found"]] == []
     assert points[-1]["answered"] == 8, "the last process was to come through"
+    report(f"{len(points) - 1} points")
+
+
+@pytest.mark.parametrize("fault", [Fault.KILL, Fault.TEAR, Fault.POWER])
+async def test_a_file_that_is_written_anew_is_there_whole_wherever_the_process_ends(
+    fault: Fault, tmp_path: Path, scale: Scale, report: Report
+) -> None:
+    # Large snapshots, which are of no use after the next turn, are what makes a file be written anew.
+    points = await crashes("file", tmp_path, fault, first=90, step=scale.of(31, 2), turns=11, ballast=30_000)
+
+    assert [point for point in points if point["found"]] == []
+    assert points[-1]["answered"] == 22, "the last process was to come through"
     report(f"{len(points) - 1} points")
 
 

@@ -130,7 +130,7 @@ async def test_a_bit_of_a_file_spoils_its_session_alone(tmp_path: Path, scale: S
     copies = await store_at_rest("file", tmp_path)
     found: Counter[Found] = Counter()
 
-    for offset in copies.offsets(scale.of(25, 1_000)):
+    for offset in copies.offsets(scale.of(25, 400)):
         first, *others = (await copies.flipped(offset)).values()
         found[first] += 1
         assert set(others) == {Found.SAME}
@@ -145,7 +145,7 @@ async def test_a_file_that_ends_early_holds_whole_turns(tmp_path: Path, scale: S
     copies = await store_at_rest("file", tmp_path)
     found: Counter[Found] = Counter()
 
-    for offset in copies.offsets(scale.of(25, 1_000)):
+    for offset in copies.offsets(scale.of(25, 400)):
         first, *others = (await copies.cut(offset)).values()
         found[first] += 1
         assert set(others) == {Found.SAME}
@@ -158,7 +158,7 @@ async def test_a_bit_of_a_database_makes_nothing_up(tmp_path: Path, scale: Scale
     copies = await store_at_rest("sqlite", tmp_path)
     found: Counter[Found] = Counter()
 
-    for offset in copies.offsets(scale.of(25, 2_000)):
+    for offset in copies.offsets(scale.of(25, 1_500)):
         found.update((await copies.flipped(offset)).values())
 
     assert set(found) <= {Found.SAME, Found.REFUSED, Found.GONE}
@@ -170,7 +170,7 @@ async def test_a_database_that_ends_early_is_refused(tmp_path: Path, scale: Scal
     copies = await store_at_rest("sqlite", tmp_path)
     found: Counter[Found] = Counter()
 
-    for offset in copies.offsets(scale.of(25, 1_000)):
+    for offset in copies.offsets(scale.of(25, 400)):
         if offset:
             found.update((await copies.cut(offset)).values())
 
@@ -193,7 +193,7 @@ async def test_a_damaged_log_of_a_database_loses_the_last_turns_and_mixes_none(
     copies = Copies("sqlite", tmp_path, "parley.db-wal", before)
     found: Counter[Found] = Counter()
 
-    for offset in copies.offsets(scale.of(25, 1_000)):
+    for offset in copies.offsets(scale.of(25, 400)):
         found.update((await getattr(copies, damage)(offset)).values())
 
     assert Found.WRONG not in found

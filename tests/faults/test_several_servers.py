@@ -75,7 +75,7 @@ async def test_sessions_go_on_elsewhere_when_a_server_is_killed(
     ):
         crowd = Crowd(recorder, lambda _: line(chance.choice(clients)), sessions=len(SESSIONS), seed=6)
         talking = asyncio.create_task(crowd.talk(2 * len(SESSIONS)))
-        for _ in range(scale.of(1, 40)):
+        for _ in range(scale.of(1, 25)):
             await recorder.answered(chance.randint(1, 100))
             victim = chance.choice(servers)
             await victim.kill()

@@ -39,11 +39,14 @@ class Core:
     sessions: Sessions
     turns: RunningTurns
 
-    def line(self, tenant: str = DEFAULT_TENANT) -> Line:
-        """Calls from a tenant."""
+    def line(self, tenant: str = DEFAULT_TENANT, *, ballast: str = "") -> Line:
+        """Calls from a tenant; the session keeps some ballast as well."""
+        metadata = {"ballast": ballast} if ballast else {}
 
         async def say(session: str, request_id: str, message: str) -> Answer:
-            command = ChatCommand(tenant=tenant, session_id=session, request_id=request_id, message=message)
+            command = ChatCommand(
+                tenant=tenant, session_id=session, request_id=request_id, message=message, metadata=metadata
+            )
             try:
                 events = await self._events(command)
             except ParleyError as error:

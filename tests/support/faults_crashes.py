@@ -1,7 +1,7 @@
 """Children that take turns on a failing disk until it ends them, and what becomes of their stores afterwards.
 
-`python -m support.faults_crashes SCHEME FOLDER FAULT FIRST STEP` prints a line of JSON for each point at which a
-child was ended. It forks, so it must not have threads itself.
+`python -m support.faults_crashes SCHEME FOLDER FAULT FIRST STEP TURNS BALLAST` prints a line of JSON for each point at
+which a child was ended. It forks, so it must not have threads itself.
 """
 
 import asyncio
@@ -26,7 +26,6 @@ from support.faults_scale import ON_DISK
 from parley_server.stores.registry import open_store
 
 _SESSIONS = ("s0", "s1")
-_REQUESTS = ("a", "b", "c", "d")
 
 Tell: TypeAlias = Callable[[object], None]
 
@@ -47,44 +46,53 @@ class _Told:
         return [*self.calls, *(call for call in self.begun if (call.session, call.request_id) not in ended)]
 
 
-def crash_everywhere(scheme: str, folder: Path, fault: Fault, points: Iterable[int]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Talk:
+    """What is said in each session."""
+
+    turns: int
+    ballast: int
+    """How many bytes each session keeps besides."""
+
+
+def crash_everywhere(scheme: str, folder: Path, fault: Fault, points: Iterable[int], talk: _Talk) -> None:
     """Ends a child at each point, until one comes through."""
     for point in points:
         place = folder / str(point)
         place.mkdir()
         url = ON_DISK[scheme].format(folder=place)
         disk = Disk(place, fault, point)
-        status, talk = _in_child(partial(_talk_on, disk, url))
+        status, first = _in_child(partial(_talk_on, disk, talk, url))
         if status not in (0, KILLED):
             raise SystemExit(f"point {point}: the child ended with {status}")
         later_status, later = _in_child(partial(_come_back, url))
-        found = [str(violation) for violation in violations(talk.known(), later.kept)]
-        again_status, again = _in_child(partial(_talk, url))
-        found += [str(violation) for violation in violations([*talk.known(), *again.calls], again.kept)]
+        found = [str(violation) for violation in violations(first.known(), later.kept)]
+        again_status, again = _in_child(partial(_talk, talk, url))
+        found += [str(violation) for violation in violations([*first.known(), *again.calls], again.kept)]
         found += [f"{call}" for call in again.calls if call.outcome is not Outcome.OK]
         if later_status or again_status:
             found.append("the store can not be used again")
-        answered = sum(call.outcome is Outcome.OK for call in talk.calls)
+        answered = sum(call.outcome is Outcome.OK for call in first.calls)
         print(json.dumps({"point": point, "answered": answered, "found": found}), flush=True)  # noqa: T201
         if status == 0:
             return
 
 
-async def _talk_on(disk: Disk, url: str, tell: Tell) -> None:
+async def _talk_on(disk: Disk, talk: _Talk, url: str, tell: Tell) -> None:
     with disk.inserted():
-        await _talk(url, tell)
+        await _talk(talk, url, tell)
 
 
-async def _talk(url: str, tell: Tell) -> None:
+async def _talk(talk: _Talk, url: str, tell: Tell) -> None:
     """Says everything in all sessions at once, then reads them."""
     store = await open_store(url)
     recorder = Recorder()
     async with core(store) as server:
-        line = _telling(server.line(), tell)
+        line = _telling(server.line(ballast="x" * talk.ballast), tell)
 
         async def converse(session: str) -> None:
-            for request_id in _REQUESTS:
-                tell(await recorder.say(line, session, request_id))
+            for number in range(talk.turns):
+                tell(await recorder.say(line, session, f"r{number}"))
 
         await asyncio.gather(*map(converse, _SESSIONS))
         for session in _SESSIONS:
@@ -156,5 +164,6 @@ def _take(told: _Told, thing: Call | tuple[str, Kept]) -> None:
 
 
 if __name__ == "__main__":
-    scheme_, folder_, fault_, first, step = sys.argv[1:]
-    crash_everywhere(scheme_, Path(folder_), Fault(fault_), count(int(first), int(step)))
+    scheme_, folder_, fault_ = sys.argv[1:4]
+    start, step, turns, ballast = map(int, sys.argv[4:])
+    crash_everywhere(scheme_, Path(folder_), Fault(fault_), count(start, step), _Talk(turns, ballast))

@@ -197,12 +197,12 @@ class Disk:
 
     def _rename(self, real: Any, source: Any, target: Any, **more: Any) -> None:
         self._at(Step.MAKE, str(target))
-        before = Path(target).read_bytes() if Path(target).exists() else None
-        self.remember(str(Path(target).parent), lambda _: _undo_rename(source, target, before))
+        if self.holds(str(target)) and self._fault in _LOSING:
+            before = Path(f"{self._folder}-{self.operations}")
+            if Path(target).exists():
+                os.link(target, before)
+            self.remember(str(Path(target).parent), partial(_rename_back, source, target, before))
         real(source, target, **more)
-        self.flushed(str(target))
-        for take_back in self._unflushed.pop(str(source), ()):
-            self.remember(str(target), take_back)
 
 
 class _FileSystem(apsw.VFS):
@@ -275,3 +275,9 @@ def _restore(path: str, offset: int, before: bytes, length: int, size: int) -> N
         file.write(before + bytes(length - len(before)))
         if file.seek(0, os.SEEK_END) == offset + length > size:
             file.truncate(size)
+
+
+def _rename_back(source: str, target: str, before: Path) -> None:
+    _RENAME(target, source)
+    if before.exists():
+        _RENAME(before, target)
