@@ -1,15 +1,18 @@
 """Assistants that change while their sessions live, on a real server."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
 import pytest
+from click.testing import CliRunner
 from support.servers import definition, serving
 
 import parley
 from parley_server.app import Running
+from parley_server.cli.commands import parley as cli
 
 FIRST = """
 assistant: order
@@ -122,3 +125,27 @@ async def test_one_server_leads_conversations_of_several_assistants(tmp_path: Pa
         assert (await client.say("hi", session_id="b")).session.assistant == "order"
         with pytest.raises(parley.UnknownAssistant, match="led by `echo`"):
             await client.say("hi", session_id="a", assistant="order")
+
+
+async def test_what_becomes_of_stored_sessions_is_listed_beforehand(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'parley.db'}"
+    async with assistant(tmp_path, FIRST) as (_, client):
+        await client.say("red", session_id="fits")
+        await client.say("blue", session_id="misfit")
+    newer = FIRST.replace("[red, blue]", "[red, green]") + "migrate: {}\n"
+
+    def listed(text: str) -> tuple[int, list[str]]:
+        run = CliRunner().invoke(
+            cli, ["migrate", "--dry-run", "--store", url, str(definition(tmp_path, text))], catch_exceptions=False
+        )
+        return run.exit_code, sorted(run.stdout.splitlines())
+
+    assert await asyncio.to_thread(listed, FIRST) == (
+        0,
+        ["2 kept, 0 mapped, 0 blocked", "kept     fits", "kept     misfit"],
+    )
+    code, lines = await asyncio.to_thread(listed, newer)
+    assert (code, lines[0]) == (1, "0 kept, 1 mapped, 1 blocked")
+    assert lines[1].startswith("blocked  misfit the session began with version")
+    assert lines[1].endswith("its slot paint does not fit: choose one of: red, green")
+    assert lines[2] == "mapped   fits"

@@ -180,6 +180,22 @@ def rehearse(files: tuple[Path, ...], junit: Path | None, coverage_out: Path | N
             raise click.exceptions.Exit(1)
 
 
+@parley.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--store", envvar="PARLEY_STORE", required=True, help="The URL of the store.")
+@click.option("--dry-run", is_flag=True, required=True, help="Only look: sessions move by themselves, with a turn.")
+def migrate(files: tuple[Path, ...], store: str, dry_run: bool) -> None:  # noqa: ARG001, FBT001  # there is but one way
+    """List what becomes of the stored sessions when these definitions are served: kept, mapped or blocked.
+
+    The exit status is 1 if a session is blocked.
+    """
+    from parley_server.cli.migrate import list_sessions  # noqa: PLC0415
+
+    with _clear_errors():
+        if not list_sessions(files, store):
+            raise click.exceptions.Exit(1)
+
+
 @contextmanager
 def _clear_errors() -> Iterator[None]:
     """Says what went wrong in a sentence; a traceback is for faults alone."""

@@ -113,8 +113,13 @@ class _Version(msgspec.Struct):
     version: int
 
 
+class _Name(msgspec.Struct):
+    session_id: str
+
+
 _encoder = msgspec.json.Encoder()
 _version = msgspec.json.Decoder(_Version)
+_name = msgspec.json.Decoder(_Name)
 _context = msgspec.json.Decoder(_Context)
 _turn = msgspec.json.Decoder(_Turn)
 
@@ -135,6 +140,14 @@ def load_context(data: bytes, *, session_id: str, history: tuple[Turn, ...] = ()
         raise SessionCorrupt(session_id, "it is another session's")
     copied = dict(zip(_COPIED, _copied(stored), strict=True))
     return ConversationContext(slots=_untagged(stored.slots), history=history, **copied)
+
+
+def session_of(data: bytes) -> str:
+    """The session whose context `dump_context` wrote; empty: that can not be read."""
+    try:
+        return _name.decode(data).session_id
+    except msgspec.MsgspecError:
+        return ""
 
 
 def dump_turn(turn: Turn, *, fingerprint: str) -> bytes:
