@@ -38,7 +38,6 @@ INSERT INTO leases (key, owner, since, until) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, since = excluded.since, until = excluded.until
 WHERE owner = excluded.owner OR until <= excluded.since OR since > excluded.until
 """
-_HOLDS = "SELECT 1 FROM leases WHERE key = ? AND owner = ? AND ? < until"
 _RENEW = "UPDATE leases SET since = ?3, until = ?4 WHERE key = ?1 AND owner = ?2 AND ?3 < until"
 _DROP = "DELETE FROM leases WHERE key = ? AND owner = ?"
 
@@ -61,7 +60,8 @@ class LeaseTable:
         self._directory = directory
         self._lease = lease // MICROSECOND
         self._owner = secrets.token_hex(8)
-        self._ours: set[bytes] = set()
+        # Until when each lease is ours, unless it is renewed: nobody takes it before.
+        self._ours: dict[bytes, int] = {}
         self._thread_lock = threading.RLock()
         directory.mkdir(mode=0o700, exist_ok=True)
         with (directory / "join.lock").open("wb") as gate:
@@ -98,19 +98,19 @@ class LeaseTable:
         lease = (key, self._owner, since, since + self._lease)
         taken = self._changes(_TAKE, lease) or (self._free(key) and self._changes(_TAKE, lease))
         if taken:
-            self._ours.add(key)
+            self._ours[key] = since + self._lease
         return taken
 
     def holds(self, key: bytes, now: datetime) -> bool:
         """Says whether the lease is still ours and has not run out."""
-        with self._thread_lock:
-            return self._connection.execute(_HOLDS, (key, self._owner, (now - EPOCH) // MICROSECOND)).get is not None
+        return (now - EPOCH) // MICROSECOND < self._ours.get(key, 0)
 
     def renew(self, now: datetime) -> None:
         """Lets every lease that is still ours last anew."""
         since = (now - EPOCH) // MICROSECOND
-        for key in self._ours:
-            self._connection.execute(_RENEW, (key, self._owner, since, since + self._lease))
+        for key in tuple(self._ours):
+            if self._changes(_RENEW, (key, self._owner, since, since + self._lease)):
+                self._ours[key] = since + self._lease
 
     def drop(self, key: bytes) -> None:
         """Gives a lease up, if it is still ours."""
@@ -119,7 +119,8 @@ class LeaseTable:
 
     def forget(self, key: bytes) -> None:
         """Renews a lease no more, where it can not be given up."""
-        self._ours.discard(key)
+        with self._thread_lock:
+            self._ours.pop(key, None)
 
     def close(self) -> None:
         """Gives up every lease, and leaves."""

@@ -93,6 +93,7 @@ class BatchThread:
         self._at_end = at_end
         self._timeout = timeout.total_seconds()
         self._loop = asyncio.get_running_loop()
+        self._arriving: list[AnyJob] = []
         self._queue: list[AnyJob] = []
         self._arrival = threading.Condition()
         self._ending = False
@@ -122,13 +123,15 @@ class BatchThread:
         self._pending[job] = None
         if self._timer is None:
             self._timer = self._loop.call_later(self._timeout, self._check_time)
-        with self._arrival:
-            self._queue.append(job)
-            self._arrival.notify()
+        if not self._arriving:
+            # What is handed in at one moment is taken over together.
+            self._loop.call_soon(self._hand_over)
+        self._arriving.append(job)
         return future
 
     async def close(self) -> None:
         """Lets the thread do what it was given, and ends it."""
+        self._hand_over()
         with self._arrival:
             self._ending = True
             self._arrival.notify()
@@ -138,6 +141,12 @@ class BatchThread:
                 await self._ended.wait()
         if self._timer is not None:
             self._timer.cancel()
+
+    def _hand_over(self) -> None:
+        with self._arrival:
+            self._queue += self._arriving
+            self._arrival.notify()
+        self._arriving.clear()
 
     def _work(self) -> None:
         while jobs := self._next():
