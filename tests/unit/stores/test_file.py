@@ -114,29 +114,24 @@ async def test_a_first_write_that_was_cut_off_leaves_no_session(root: Path, stor
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
 @given(data=st.data())
-async def test_no_changed_bit_goes_unnoticed(data: st.DataObject, tmp_path: Path) -> None:
-    root = tmp_path / "sessions"
-    store = await FileStore.connect(root)
+async def test_no_changed_bit_goes_unnoticed(data: st.DataObject, root: Path, store: FileStore) -> None:
+    if await store.read(KEY) is None:
+        await write_turns(store)
+    file = session_file(root)
+    whole = file.read_bytes()
+    turns = await all_turns(store)
+    bit = data.draw(st.integers(0, 8 * len(whole) - 1))
+    changed = bytearray(whole)
+    changed[bit // 8] ^= 1 << bit % 8
+    file.write_bytes(changed)
+
     try:
-        if await store.read(KEY) is None:
-            await write_turns(store)
-        file = session_file(root)
-        whole = file.read_bytes()
-        turns = await all_turns(store)
-        bit = data.draw(st.integers(0, 8 * len(whole) - 1))
-        changed = bytearray(whole)
-        changed[bit // 8] ^= 1 << bit % 8
-        file.write_bytes(changed)
+        found = await all_turns(store)
+    except SessionCorrupt:
+        found = turns
+    file.write_bytes(whole)
 
-        try:
-            found = await all_turns(store)
-        except SessionCorrupt:
-            found = turns
-        file.write_bytes(whole)
-
-        assert found == turns
-    finally:
-        await store.close()
+    assert found == turns
 
 
 async def test_a_disk_without_room_takes_nothing_and_heals(
