@@ -22,5 +22,5 @@ async def test_code_that_misbehaves_fails_its_turn_alone(tmp_path: Path, functio
             assert "secret" not in str(caught.value)
 
         reply = await client.say("be good", session_id="s")
-        assert (reply.reply, reply.session.turn_count) == ("Hi. All is well.", 1)
+        assert (reply.reply, reply.session.turn_count) == ("All is well. Hi.", 1)
         assert len(server.turns) == 0
