@@ -198,10 +198,9 @@ class Disk:
     def _rename(self, real: Any, source: Any, target: Any, **more: Any) -> None:
         self._at(Step.MAKE, str(target))
         if self.holds(str(target)) and self._fault in _LOSING:
-            before = Path(f"{self._folder}-{self.operations}")
-            if Path(target).exists():
-                os.link(target, before)
-            self.remember(str(Path(target).parent), partial(_rename_back, source, target, before))
+            before = Path(target).read_bytes() if Path(target).exists() else None
+            self.remember(str(Path(target).parent), lambda _: _undo_rename(source, target, before))
+            self._unflushed[str(target)] = self._unflushed.pop(str(source), [])
         real(source, target, **more)
 
 
@@ -275,9 +274,3 @@ def _restore(path: str, offset: int, before: bytes, length: int, size: int) -> N
         file.write(before + bytes(length - len(before)))
         if file.seek(0, os.SEEK_END) == offset + length > size:
             file.truncate(size)
-
-
-def _rename_back(source: str, target: str, before: Path) -> None:
-    _RENAME(target, source)
-    if before.exists():
-        _RENAME(before, target)
