@@ -74,6 +74,9 @@ class _Group:
         worker = self._spawning.Process(target=_work, args=(self._settings,))
         worker.start()
         self._workers[worker] = time.monotonic()
+        if self._stopping and worker.pid:
+            # The signal came while this one was started, so that nobody has passed it on to it.
+            os.kill(worker.pid, signal.SIGTERM)
 
     def _pass_on(self, number: int, _: FrameType | None) -> None:
         self._stopping = True

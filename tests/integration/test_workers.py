@@ -15,7 +15,7 @@ from support.waiting import until
 
 import parley
 
-PATIENT = timedelta(seconds=20)
+PATIENT = timedelta(seconds=60)
 
 
 @contextmanager
