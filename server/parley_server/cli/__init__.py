@@ -7,7 +7,7 @@ def main() -> None:
     """Runs the command that the arguments name."""
     try:
         # A command imports more when it runs, so the running is inside too.
-        from parley_server.cli.commands import parley  # noqa: PLC0415  # absent where only the client is installed
+        from parley_server.cli.commands import parley  # absent where only the client is installed
 
         parley(prog_name="parley")
     except ModuleNotFoundError as error:

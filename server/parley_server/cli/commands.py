@@ -46,9 +46,9 @@ def _settings_options(command: _F) -> _F:
 def serve(**options: Any) -> None:
     """Serve assistants over gRPC. Without options: the booking example, SQLite, no key, no other server."""
     # A client's commands do not pay for the server.
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from parley_server import app, logs, workers  # noqa: PLC0415
+    from parley_server import app, logs, workers
 
     settings = Settings(**options)
     with _clear_errors():
@@ -65,9 +65,9 @@ def serve(**options: Any) -> None:
 @click.option("--session", "session_id", default=None, help="The session to go on with; else a new one.")
 @click.option("--assistant", default="", help="The assistant; else the server's default one.")
 @click.option("--start-server", is_flag=True, help="Start a server at the address if none answers there.")
-def chat(address: str, session_id: str | None, assistant: str, start_server: bool) -> None:  # noqa: FBT001  # click's
+def chat(address: str, session_id: str | None, assistant: str, start_server: bool) -> None:  # click's
     """Talk to an assistant in the terminal."""
-    from parley_server.cli.chat import converse  # noqa: PLC0415
+    from parley_server.cli.chat import converse
 
     with _clear_errors():
         converse(address, session_id=session_id, assistant=assistant, start_server=start_server)
@@ -80,7 +80,7 @@ def chat(address: str, session_id: str | None, assistant: str, start_server: boo
 @click.option("--assistant", default="", help="The assistant; else the server's default one.")
 def explain(address: str, message: str, session_id: str, assistant: str) -> None:
     """Say what a turn would do and why, without taking it."""
-    from parley_server.cli.printing import print_explanation  # noqa: PLC0415
+    from parley_server.cli.printing import print_explanation
 
     with _clear_errors(), client.Client(address, retry=None) as server:
         print_explanation(server.say(message, session_id=session_id, assistant=assistant, dry_run=True))
@@ -95,9 +95,9 @@ def session() -> None:
 @_ADDRESS
 @click.argument("session_id")
 @click.option("--history", is_flag=True, help="Print the turns too.")
-def get_session(address: str, session_id: str, history: bool) -> None:  # noqa: FBT001
+def get_session(address: str, session_id: str, history: bool) -> None:
     """Print a session."""
-    from parley_server.cli.printing import print_session, print_turn  # noqa: PLC0415
+    from parley_server.cli.printing import print_session, print_turn
 
     with _clear_errors(), client.Client(address, retry=None) as server:
         print_session(server.get_session(session_id))
@@ -111,7 +111,7 @@ def get_session(address: str, session_id: str, history: bool) -> None:  # noqa: 
 @click.argument("session_id")
 def follow_session(address: str, session_id: str) -> None:
     """Print a session, and its turns as they are committed, until it ends."""
-    from parley_server.cli.printing import print_session, print_turn  # noqa: PLC0415
+    from parley_server.cli.printing import print_session, print_turn
 
     with _clear_errors(), client.Client(address) as server:
         for update in server.follow(session_id, after_turn=0):
@@ -124,9 +124,9 @@ def follow_session(address: str, session_id: str) -> None:
 @click.argument("session_id")
 @click.option("--history", is_flag=True, help="Print the turns too.")
 @click.option("--allow-missing", is_flag=True, help="Succeed when there is no such session.")
-def end_session(address: str, session_id: str, history: bool, allow_missing: bool) -> None:  # noqa: FBT001
+def end_session(address: str, session_id: str, history: bool, allow_missing: bool) -> None:
     """End a session and print its last state."""
-    from parley_server.cli.printing import print_session, print_turn  # noqa: PLC0415
+    from parley_server.cli.printing import print_session, print_turn
 
     with _clear_errors(), client.Client(address, retry=None) as server:
         ended = server.end_session(session_id, include_history=history, allow_missing=allow_missing)
@@ -144,7 +144,7 @@ def check(files: tuple[Path, ...], form: str) -> None:
 
     The exit status is 1 if there is an error, and 0 if there are warnings alone.
     """
-    from parley_server.cli.check import check_files  # noqa: PLC0415
+    from parley_server.cli.check import check_files
 
     if not check_files(files, as_json=form == "json"):
         raise click.exceptions.Exit(1)
@@ -157,7 +157,7 @@ def check(files: tuple[Path, ...], form: str) -> None:
 @click.option("--coverage", type=click.Path(path_type=Path), help="Colour what tests covered: their --coverage-out.")
 def graph(file: Path, form: str, output: Path | None, coverage: Path | None) -> None:
     """Draw the flows of a definition."""
-    from parley_server.cli.graph import draw  # noqa: PLC0415
+    from parley_server.cli.graph import draw
 
     with _clear_errors():
         draw(file, form=form, output=output, coverage_file=coverage)
@@ -173,7 +173,7 @@ def rehearse(files: tuple[Path, ...], junit: Path | None, coverage_out: Path | N
 
     The exit status is 1 if a conversation does not go as its script expects, or too little is covered.
     """
-    from parley_server.cli.rehearse import rehearse_files  # noqa: PLC0415
+    from parley_server.cli.rehearse import rehearse_files
 
     with _clear_errors():
         if not rehearse_files(files, junit=junit, coverage_out=coverage_out, coverage_min=coverage_min):
@@ -184,12 +184,12 @@ def rehearse(files: tuple[Path, ...], junit: Path | None, coverage_out: Path | N
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--store", envvar="PARLEY_STORE", required=True, help="The URL of the store.")
 @click.option("--dry-run", is_flag=True, required=True, help="Only look: sessions move by themselves, with a turn.")
-def migrate(files: tuple[Path, ...], store: str, dry_run: bool) -> None:  # noqa: ARG001, FBT001  # there is but one way
+def migrate(files: tuple[Path, ...], store: str, dry_run: bool) -> None:  # noqa: ARG001  # there is but one way
     """List what becomes of the stored sessions when these definitions are served: kept, mapped or blocked.
 
     The exit status is 1 if a session is blocked.
     """
-    from parley_server.cli.migrate import list_sessions  # noqa: PLC0415
+    from parley_server.cli.migrate import list_sessions
 
     with _clear_errors():
         if not list_sessions(files, store):
