@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from parley_server.core.assistant import Assistant
 from parley_server.core.conditions import Scope
 from parley_server.core.context import ConversationContext
-from parley_server.core.course import Perform, Understand
-from parley_server.core.reactions import Reaction
+from parley_server.core.effects import Perform, Steps, Understand
 from parley_server.core.slots import Candidate, SlotsChange, SlotValue
 from parley_server.core.turn import Decision, decide
 from parley_server.core.understanding import Situation, Understanding
+
+T = TypeVar("T")
 
 NOW = datetime(2026, 3, 4, 10, tzinfo=UTC)
 
@@ -44,6 +45,19 @@ def scope(understanding: Understanding | None = None, *, change: SlotsChange | N
     )
 
 
+def settle(steps: Steps[T]) -> T:
+    """Carries something through that runs code at the most."""
+    result: object = None
+    while True:
+        try:
+            effect = steps.send(result)
+        except StopIteration as stop:
+            settled: T = stop.value
+            return settled
+        assert isinstance(effect, Perform)
+        result = effect.code(*effect.arguments)
+
+
 class Talk:
     """A conversation with an assistant whose understanding is given with each message."""
 
@@ -73,7 +87,7 @@ class Talk:
             handed_back=handed_back,
             explain=explain,
         )
-        result: Understanding | Reaction | None = None
+        result: object = None
         while True:
             try:
                 effect = course.send(result)
@@ -84,7 +98,5 @@ class Talk:
             if isinstance(effect, Understand):
                 self.situations.append(effect.situation)
                 result = fixed or understanding(effect.situation)  # type: ignore[operator]  # it is one or the other
-            elif isinstance(effect, Perform):
-                reaction = effect.action(effect.scope)
-                assert reaction is None or isinstance(reaction, Reaction)
-                result = reaction
+            else:
+                result = effect.code(*effect.arguments)

@@ -7,11 +7,13 @@ from typing import Any
 
 from parley_server.core.conditions import Scope
 from parley_server.core.reactions import Reaction
+from parley_server.core.slots import ValidationScope
 
 WRONG = """
 assistant: wrong
 slots:
   size: {type: integer}
+  mood: {type: string, extract: "support.misbehaviour:mood_in", validate: "support.misbehaviour:refuse"}
 flows:
   main: {states: {start: {say: "{{ 1 // 0 if message == 'divide' }}Hi.", on: [{when: always, to: start}]}}}
 branches:
@@ -48,6 +50,12 @@ MISDEEDS: dict[str, Callable[[], Any]] = {
     "keeps no number": lambda: Reaction(metadata={"x": float("nan")}),
     "keeps too much": lambda: Reaction(metadata={"x": "x" * 100_000}),
     "says too much": lambda: Reaction(say="x" * 100_000),
+    "find: a number": lambda: None,
+    "find: raises": lambda: None,
+    "find: cancels": lambda: None,
+    "refuse: a number": lambda: None,
+    "refuse: raises": lambda: None,
+    "refuse: leaves": lambda: None,
     "divide": lambda: Reaction(to="start"),
 }
 
@@ -61,3 +69,18 @@ def misbehave(scope: Scope) -> Reaction | None:
 async def misbehave_in_the_loop(scope: Scope) -> Reaction | None:
     """The same as a coroutine."""
     return misbehave(scope)
+
+
+def mood_in(message: str) -> Any:
+    """Finds what the message tells it to find."""
+    verb, _, object_ = message.partition(": ")
+    return _misdone(object_) if verb == "find" else object_ or None
+
+
+async def refuse(value: str, _scope: ValidationScope) -> Any:
+    """Refuses as the value tells it to."""
+    return _misdone(value)
+
+
+def _misdone(how: str) -> int:
+    return 5 if how == "a number" else MISDEEDS[how]()

@@ -1,7 +1,7 @@
 """A message read by the rules, in the light of a booking or of what a test says."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 
 from parley_server.core.slots import Choice, SlotDefinition, SlotType, SlotValue
@@ -11,13 +11,7 @@ from parley_server.nlu.rules import RulesUnderstander
 NOW = datetime(2026, 3, 4, 10, tzinfo=UTC)
 """A Wednesday."""
 
-_NAMED = re.compile(r"(?:[Mm]y name is|I'm|[Cc]all me) ([A-Z]\w*(?: [A-Z]\w*)*)")
-
-
-def named(message: str) -> str | None:
-    match = _NAMED.search(message)
-    return match[1] if match else None
-
+_NAMED = re.compile(r"(?:[Mm]y name is|I'm|[Cc]all me) (?P<value>[A-Z]\w*(?: [A-Z]\w*)*)")
 
 BOOKING = (
     SlotDefinition(
@@ -27,7 +21,7 @@ BOOKING = (
     ),
     SlotDefinition(name="date", type=SlotType.DATE, description="the day of the appointment"),
     SlotDefinition(name="time", type=SlotType.TIME, description="the time of the appointment"),
-    SlotDefinition(name="name", type=SlotType.STRING, extractor=named),
+    SlotDefinition(name="name", type=SlotType.STRING, extractor=_NAMED),
     SlotDefinition(name="email", type=SlotType.EMAIL),
 )
 
@@ -70,11 +64,13 @@ def read(
     requested: str = "",
     confirming: bool = False,
     intents: tuple[IntentExamples, ...] = (),
+    extracted: Mapping[str, str] | None = None,
 ) -> Understanding:
     situation = Situation(
         now=NOW,
         slots={definition.name: definition for definition in slots},
         filled=filled or {},
+        extracted=extracted or {},
         requested=requested,
         confirming=confirming,
         intents=intents,

@@ -13,7 +13,7 @@ from cel_expr_python import cel
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
 
 from parley_server.core.conditions import Scope
-from parley_server.core.slots import SlotRule, SlotType, SlotValue, ValidationScope, Validator
+from parley_server.core.slots import SlotRule, SlotType, SlotValue, ValidationScope
 
 _PACKAGE = "parley.assistant"
 _Field = descriptor_pb2.FieldDescriptorProto
@@ -86,19 +86,16 @@ class Expressions:
             return lambda scope: scope.context.get_slot(copied[1])
         return lambda scope: _slot_value(self._evaluate_in(expression, scope), slot_type)
 
-    def validator(self, source: str, slot_type: SlotType, reason: str) -> Validator:
-        """Compiles a rule over `value`, `slots`, `now` and `today`; what it is not true of is refused with the reason.
+    def check(self, source: str, slot_type: SlotType) -> Callable[[SlotValue, ValidationScope], bool]:
+        """Compiles a rule over `value`, `slots`, `now` and `today`; where it can not be evaluated, it does not hold.
 
         Raises:
             ValueError: As for `condition`.
         """
         expression = self._compile(source, {"value": _CEL_TYPE.get(slot_type, cel.Type.STRING)})
-
-        def validate(value: SlotValue, scope: ValidationScope) -> str | None:
-            found = self._evaluate(expression, scope.slots, value=_plain(value), **_times(scope.now))
-            return None if found is True else reason
-
-        return validate
+        return lambda value, scope: (
+            self._evaluate(expression, scope.slots, value=_plain(value), **_times(scope.now)) is True
+        )
 
     def _compile(
         self,

@@ -8,7 +8,7 @@ from typing import TypeVar
 from parley_server.assistants.callables import find_callable
 from parley_server.assistants.expressions import Expressions
 from parley_server.assistants.schema import AssistantModel
-from parley_server.assistants.templates import compile_template
+from parley_server.assistants.templates import NAMES, compile_template
 from parley_server.core.conditions import ALWAYS, BUILT_IN, Condition, intent_is
 from parley_server.core.flow import Assignments
 from parley_server.core.reactions import Action
@@ -66,9 +66,9 @@ class Parts:
         names = self.model.flows.keys() | self.model.sub_conversations.keys()
         return self.known(path, name, names, "flow or sub-conversation")
 
-    def text(self, path: Path, source: str) -> Text:
-        """What an assistant says."""
-        return self.attempt(path, lambda: compile_template(source, self.model.slots)) or ""
+    def text(self, path: Path, source: str, *, names: Collection[str] = NAMES) -> Text:
+        """What an assistant says, by a template that sees these names."""
+        return self.attempt(path, lambda: compile_template(source, self.model.slots, names)) or ""
 
     def texts(self, path: Path, sources: Sequence[str]) -> tuple[Text, ...]:
         """Several texts."""

@@ -65,7 +65,7 @@ class CheckModel(_Model):
     check: str
     """A CEL expression over `value`, `slots`, `now` and `today` that is true of a good value."""
     reason: str
-    """What the user is told of a bad one."""
+    """What the user is told of a bad one. A template over the same names."""
 
 
 Rule = Annotated[

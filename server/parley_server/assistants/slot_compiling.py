@@ -6,15 +6,16 @@ from datetime import date, time
 from parley_server.assistants.callables import find_callable, names_callable
 from parley_server.assistants.parts import Parts, Path
 from parley_server.assistants.schema import CheckModel, SlotModel
+from parley_server.assistants.templates import CHECK_NAMES
 from parley_server.core.slots import (
     Choice,
     Extractor,
     GiveUp,
+    Rule,
     SlotDefinition,
     SlotRule,
     SlotType,
     SlotValue,
-    ValidationScope,
     Validator,
 )
 from parley_server.core.texts import Text
@@ -41,7 +42,7 @@ def compile_slot(parts: Parts, name: str, slot: SlotModel) -> SlotDefinition:
         depends_on=parts.slots((*path, "depends_on"), slot.depends_on),
         keep=slot.keep,
         choices=tuple(Choice(name=choice, synonyms=tuple(words)) for choice, words in slot.choices.items()),
-        validator=_validator(parts, (*path, "validate"), slot),
+        validators=_validators(parts, (*path, "validate"), slot),
         extractor=_extractor(parts, (*path, "extract"), slot.extract) if slot.extract else None,
         sensitive=slot.sensitive,
     )
@@ -89,35 +90,25 @@ def literal(given: SlotValue | None, slot: SlotModel) -> SlotValue | None:
     return given
 
 
-def _validator(parts: Parts, path: Path, slot: SlotModel) -> Validator | None:
-    compiled = [_rule(parts, (*path, index), rule, slot.type) for index, rule in enumerate(slot.validators)]
-    validators = [validator for validator in compiled if validator]
-    if len(validators) <= 1:
-        return validators[0] if validators else None
-
-    def validate(value: SlotValue, scope: ValidationScope) -> str | None:
-        return next(filter(None, (validator(value, scope) for validator in validators)), None)
-
-    return validate
+def _validators(parts: Parts, path: Path, slot: SlotModel) -> tuple[Validator, ...]:
+    compiled = [_validator(parts, (*path, index), rule, slot.type) for index, rule in enumerate(slot.validators)]
+    return tuple(validator for validator in compiled if validator)
 
 
-def _rule(parts: Parts, path: Path, rule: CheckModel | str, slot_type: SlotType) -> Validator | None:
+def _validator(parts: Parts, path: Path, rule: CheckModel | str, slot_type: SlotType) -> Validator | None:
     if isinstance(rule, str):
         return parts.attempt(path, lambda: find_callable(rule))
-    return parts.attempt((*path, "check"), lambda: parts.expressions.validator(rule.check, slot_type, rule.reason))
+    holds = parts.attempt((*path, "check"), lambda: parts.expressions.check(rule.check, slot_type))
+    reason = parts.text((*path, "reason"), rule.reason, names=CHECK_NAMES)
+    return Rule(holds, reason) if holds else None
 
 
 def _extractor(parts: Parts, path: Path, source: str) -> Extractor | None:
     return parts.attempt(path, lambda: find_callable(source) if names_callable(source) else _pattern(source))
 
 
-def _pattern(source: str) -> Extractor:
+def _pattern(source: str) -> re.Pattern[str]:
     pattern = re.compile(source)
     if "value" not in pattern.groupindex:
         raise ValueError("the pattern has no group `(?P<value>…)`")
-
-    def extract(message: str) -> str | None:
-        found = pattern.search(message)
-        return found["value"] if found else None
-
-    return extract
+    return pattern

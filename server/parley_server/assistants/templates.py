@@ -13,6 +13,9 @@ from parley_server.core.texts import Text
 NAMES = frozenset({"slots", "intent", "message", "metadata", "turn", "phase", "session_id", "user_id", "now", "today"})
 """The names that a template sees: those of `Scope.names`."""
 
+CHECK_NAMES = frozenset({"value", "slots", "now", "today"})
+"""The names that the reason of a check sees."""
+
 _OTHER_FILES = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
 
 
@@ -26,8 +29,13 @@ def _make_environment() -> ImmutableSandboxedEnvironment:
 _environment = _make_environment()
 
 
-def compile_template(source: str, slots: Collection[str]) -> Text:
+def compile_template(source: str, slots: Collection[str], names: Collection[str] = NAMES) -> Text:
     """Compiles a text; one without any markup stays a plain string.
+
+    Args:
+        source: The text.
+        slots: The names of the slots.
+        names: The names that the template sees.
 
     Raises:
         ValueError: The text is no template, or names what there is not.
@@ -41,7 +49,7 @@ def compile_template(source: str, slots: Collection[str]) -> Text:
         raise ValueError(f"not a template: {error.message}") from error
     if any(tree.find(kind) for kind in _OTHER_FILES):
         raise ValueError("a template takes nothing from other files")
-    unknown = meta.find_undeclared_variables(tree) - NAMES
+    unknown = meta.find_undeclared_variables(tree).difference(names)
     unknown |= {f"slots.{name}" for name in _slots_named(tree) if name not in slots}
     if unknown:
         raise ValueError(f"the template names what there is not: {', '.join(sorted(unknown))}")

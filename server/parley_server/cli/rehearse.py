@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -13,9 +14,12 @@ from parley_server.assistants.rehearsal.comparing import Mismatch
 from parley_server.assistants.rehearsal.junit import write_junit
 from parley_server.assistants.rehearsal.playing import Outcome, play_script
 from parley_server.assistants.rehearsal.script import Script, load_script
+from parley_server.core.effects import Steps
 from parley_server.errors import InvalidDefinition
 from parley_server.nlu.rules import RulesUnderstander
 from parley_server.service.acting import carry_through
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +80,11 @@ def _load(files: Iterable[Path]) -> Sequence[Script]:
 
 async def _rehearse(scripts: Sequence[Script]) -> Sequence[_Rehearsed]:
     understander = RulesUnderstander()
-    return [
-        _Rehearsed(script, await play_script(script, lambda course: carry_through(course, understander)))
-        for script in scripts
-    ]
+
+    async def take(course: Steps[_T]) -> _T:
+        return await carry_through(course, understander)
+
+    return [_Rehearsed(script, await play_script(script, take)) for script in scripts]
 
 
 def _coverage(rehearsed: Iterable[_Rehearsed]) -> tuple[Mapping[str, Coverage], Mapping[str, Chart]]:

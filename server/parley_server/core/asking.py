@@ -1,11 +1,12 @@
 """Asking: what is asked at the end of a turn, how often, and what the next message is read in the light of."""
 
-from collections.abc import Generator
+from collections.abc import Mapping
 
 from msgspec.structs import replace
 
 from parley_server.core.context import Question, Topic
-from parley_server.core.course import Course, Effect, Result
+from parley_server.core.course import Course
+from parley_server.core.effects import Steps
 from parley_server.core.slots import Choice, GiveUp, SlotDefinition, SlotType
 from parley_server.core.understanding import Situation
 
@@ -13,8 +14,8 @@ OPTION = "(option)"
 """The slot that the choice among several intents is read as; no slot of an assistant can have this name."""
 
 
-def situation_of(course: Course) -> Situation:
-    """What the message is to be read in the light of."""
+def situation_of(course: Course, extracted: Mapping[str, str]) -> Situation:
+    """What the message is to be read in the light of, with the words that an author's code has found in it."""
     state, context, assistant = course.state, course.context, course.assistant
     definitions = assistant.slots.definitions
     missing = state.form.missing(context) if state.form else ()
@@ -33,6 +34,7 @@ def situation_of(course: Course) -> Situation:
         locale=context.locale or assistant.locale,
         slots=definitions,
         filled=context.slots,
+        extracted=extracted,
         requested=requested,
         confirming=confirming,
         intents=assistant.router.examples,
@@ -62,7 +64,7 @@ def ask_pending(course: Course) -> None:
         course.context = replace(course.context, requested_slot=requested, attempts=attempts)
 
 
-def miss(course: Course) -> Generator[Effect, Result, bool]:
+def miss(course: Course) -> Steps[bool]:
     """Counts an attempt in vain for the slot that was asked for; True: it was the last one, the slot is given up."""
     course.missed = True
     attempts = course.context.attempts + 1

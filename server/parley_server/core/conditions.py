@@ -24,6 +24,8 @@ class Scope:
     """The time of the turn, aware, in the user's time zone."""
     change: SlotsChange = field(default_factory=SlotsChange)
     """What the message did to the slots."""
+    dry_run: bool = False
+    """Whether the turn is only tried out: code that changes anything elsewhere then leaves it."""
 
     def names(self) -> Mapping[str, object]:
         """The names that templates and expressions see."""

@@ -3,23 +3,21 @@
 A course lives no longer than its turn. What it needs from the world it yields as an `Effect`.
 """
 
-from collections.abc import Generator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias, cast
 
 from msgspec.structs import replace
 
 from parley_server.core.assistant import Assistant
 from parley_server.core.conditions import Scope
-from parley_server.core.context import ConversationContext, Frame, Handoff, Question, StateChange
+from parley_server.core.context import ConversationContext, Frame, Handoff, Question, StateChange, is_json
+from parley_server.core.effects import Perform, Steps
 from parley_server.core.explanation import Explanation
 from parley_server.core.flow import Assignments, Call, DialogFlow, DialogState, Transition
-from parley_server.core.reactions import Action, Handler, Reaction
+from parley_server.core.reactions import Handler, Reaction
 from parley_server.core.slots import GiveUp, Rejection, SlotsChange
 from parley_server.core.sub_conversations import SubConversation
 from parley_server.core.texts import Text, render
-from parley_server.core.understanding import Command, Situation, Understanding
+from parley_server.core.understanding import Command, Understanding
 from parley_server.errors import AssistantFailed
 
 MAX_STEPS = 100
@@ -28,27 +26,6 @@ MAX_DEPTH = 16
 """How many flows may be on the stack before they count as calling each other without end."""
 SUMMARY_TURNS = 5
 """How many of the last turns whoever takes over a conversation is shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Understand:
-    """Have the message read; send back the `Understanding`."""
-
-    message: str
-    situation: Situation
-
-
-@dataclass(frozen=True, slots=True)
-class Perform:
-    """Run an author's code; send back its `Reaction`, or None."""
-
-    action: Action
-    scope: Scope
-
-
-Effect: TypeAlias = Understand | Perform
-Result: TypeAlias = Understanding | Reaction | None
-Moves: TypeAlias = Generator[Effect, Result, None]
 
 
 class Course:
@@ -61,12 +38,15 @@ class Course:
         message: str,
         now: datetime,
         explanation: Explanation,
+        *,
+        dry_run: bool = False,
     ) -> None:
         """Takes the session before the turn, the message, and the time, aware, in the user's time zone."""
         self.assistant = assistant
         self.context = context
         self.now = now
         self.explanation = explanation
+        self.dry_run = dry_run
         self.understanding = Understanding(message=message)
         self.change = SlotsChange()
         """What the message did to the slots."""
@@ -85,7 +65,13 @@ class Course:
     @property
     def scope(self) -> Scope:
         """What the turn knows."""
-        return Scope(context=self.context, understanding=self.understanding, now=self.now, change=self.change)
+        return Scope(
+            context=self.context,
+            understanding=self.understanding,
+            now=self.now,
+            change=self.change,
+            dry_run=self.dry_run,
+        )
 
     @property
     def machine(self) -> DialogFlow:
@@ -127,16 +113,18 @@ class Course:
         if question != self.context.question:
             self.context = replace(self.context, question=question)
 
-    def react(self, handler: Handler) -> Moves:
+    def react(self, handler: Handler) -> Steps[None]:
         """Carries out a reaction, or has the code run that makes one."""
         if isinstance(handler, Reaction):
             yield from self.carry_out(handler)
             return
-        reaction = yield Perform(handler, self.scope)
-        if reaction is not None:
-            yield from self.carry_out(cast("Reaction", reaction))
+        reaction = yield Perform(handler, (self.scope,), str(self.context.frame))
+        if isinstance(reaction, Reaction) and is_json(reaction.metadata):
+            yield from self.carry_out(reaction)
+        elif reaction is not None:
+            raise self._failure("the assistant's code returned no Reaction that can be kept")
 
-    def carry_out(self, reaction: Reaction) -> Moves:
+    def carry_out(self, reaction: Reaction) -> Steps[None]:
         """Changes slots and metadata, says, moves."""
         for name, value in reaction.fill.items():
             if problem := self.assistant.slots.mistyped(name, value):
@@ -157,13 +145,13 @@ class Course:
         elif reaction.call:
             yield from self.call(Call(flow=reaction.call))
 
-    def follow(self, transition: Transition) -> Moves:
+    def follow(self, transition: Transition) -> Steps[None]:
         """Takes a way out of a state."""
         self.context = self.context.clear_slot(*transition.clear)
         self.say(transition.say)
         yield from self.move(transition.to)
 
-    def start(self, place: str, *, afresh: bool = False) -> Moves:
+    def start(self, place: str, *, afresh: bool = False) -> Steps[None]:
         """Starts a flow, `flow` or `flow/state`, instead of what is running.
 
         What its forms collect is forgotten; `afresh`, also what the flows collect that it calls or goes over to.
@@ -185,7 +173,7 @@ class Course:
         yield from self._arrive(before)
         yield from self.go_on()
 
-    def move(self, to: str) -> Moves:
+    def move(self, to: str) -> Steps[None]:
         """Goes to another state of the flow on top."""
         before = str(self.context.frame)
         if to not in self.machine.states:
@@ -193,7 +181,7 @@ class Course:
         self.context = self.machine.transition(self.context, to)
         yield from self._arrive(before)
 
-    def call(self, call: Call) -> Moves:
+    def call(self, call: Call) -> Steps[None]:
         """Puts a flow on top of the stack; what is below waits until it hands back.
 
         Raises:
@@ -217,7 +205,7 @@ class Course:
         self._forget(ended)
         self._record(before)
 
-    def go_on(self) -> Moves:
+    def go_on(self) -> Steps[None]:
         """Moves on until the conversation waits for the user."""
         while not self.context.handoff:
             state = self.state
@@ -234,14 +222,14 @@ class Course:
                     self.context = self.context.set_slots(state.form.defaults(self.context))
                 yield from self.move(state.next)
 
-    def give_up(self, how: GiveUp | None, reason: str) -> Moves:
+    def give_up(self, how: GiveUp | None, reason: str) -> Steps[None]:
         """Does what the author said for when asking is in vain; skips and defaults are for slots alone."""
         if how is GiveUp.HANDOFF:
             self.hand_off(reason)
         elif how is GiveUp.CANCEL:
             yield from self.cancel()
 
-    def cancel(self) -> Moves:
+    def cancel(self) -> Steps[None]:
         """Ends what the user is in the midst of, a digression or all of it, unless the author said something else."""
         own = self.assistant.router.intents.get(Command.CANCEL.value)
         if own and own.handler:
@@ -268,7 +256,7 @@ class Course:
 
     # How it is done.
 
-    def _arrive(self, before: str) -> Moves:
+    def _arrive(self, before: str) -> Steps[None]:
         """Enters the state on top of the stack."""
         state = self.state
         phase = state.phase or self.context.phase
@@ -285,7 +273,7 @@ class Course:
         if state.call:
             yield from self.call(state.call)
 
-    def _link(self, place: str) -> Moves:
+    def _link(self, place: str) -> Steps[None]:
         before = str(self.context.frame)
         name, _, state = place.partition("/")
         self._forget(self.machine)

@@ -3,6 +3,7 @@
 This module must not read words: understanding has done that, and hands over typed candidates.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -10,16 +11,19 @@ from datetime import date, datetime, time
 from msgspec.structs import replace
 
 from parley_server.core.context import ConversationContext, is_json
+from parley_server.core.effects import Perform, Steps
 from parley_server.core.slots import (
     Candidate,
     Rejection,
+    Rule,
     SlotDefinition,
     SlotsChange,
     SlotType,
     SlotValue,
     ValidationScope,
+    Validator,
 )
-from parley_server.core.texts import Text
+from parley_server.core.texts import Text, render
 from parley_server.core.understanding import Answer, Understanding
 from parley_server.errors import AssistantFailed
 
@@ -38,6 +42,12 @@ class SlotFiller:
     def __init__(self, definitions: Iterable[SlotDefinition]) -> None:
         """Takes the definitions of all slots."""
         self.definitions: Mapping[str, SlotDefinition] = {slot.name: slot for slot in definitions}
+        self.extractors = {
+            name: slot.extractor
+            for name, slot in self.definitions.items()
+            if slot.extractor and not isinstance(slot.extractor, re.Pattern)
+        }
+        """The code that finds values in messages, by slot."""
 
     def extract(self, context: ConversationContext, understanding: Understanding) -> Mapping[str, Candidate]:
         """The candidates of a message that say something new of a slot that exists."""
@@ -47,21 +57,30 @@ class SlotFiller:
             if name in self.definitions and context.get_slot(name) != candidate.value
         }
 
-    def validate(self, name: str, value: SlotValue, scope: ValidationScope) -> str | None:
+    def validate(self, name: str, value: SlotValue, scope: ValidationScope) -> Steps[str | None]:
         """Says why a slot does not take a value; None if it does.
 
-        The value must be of the slot's type, one of its choices, and pass its validator.
+        The value must be of the slot's type, one of its choices, and pass its validators.
         """
         if reason := self.mistyped(name, value):
             return reason
-        validator = self.definitions[name].validator
-        try:
-            reason = validator(value, scope) if validator else None
-            if reason is None or isinstance(reason, str):
+        for validator in self.definitions[name].validators:
+            reason = yield from _refusal(validator, name, value, scope)
+            if reason is not None:
                 return reason
-        except Exception as error:  # A validator is an author's code, and may raise anything.
-            raise AssistantFailed("a validator failed", state=f"slots/{name}") from error
-        raise AssistantFailed("a validator returned neither a reason nor None", state=f"slots/{name}")
+        return None
+
+    def refusals(
+        self, context: ConversationContext, given: Mapping[str, SlotValue], now: datetime
+    ) -> Steps[Mapping[str, str]]:
+        """Says why slots do not take the values that a caller gives, each in the light of the others."""
+        scope = ValidationScope(slots={**context.slots, **given}, now=now)
+        reasons: dict[str, str] = {}
+        for name, value in given.items():
+            reason = yield from self.validate(name, value, scope)
+            if reason is not None:
+                reasons[name] = reason
+        return reasons
 
     def mistyped(self, name: str, value: SlotValue) -> str | None:
         """Says why a value can not be a slot's at all, whatever its validator thinks; None if it can."""
@@ -78,13 +97,13 @@ class SlotFiller:
 
     def fill(
         self, context: ConversationContext, understanding: Understanding, now: datetime
-    ) -> tuple[ConversationContext, SlotsChange]:
+    ) -> Steps[tuple[ConversationContext, SlotsChange]]:
         """Takes what a message offers: sets what is valid, says what is refused, clears what is taken back."""
         filled: dict[str, SlotValue] = {}
         rejected = [self._rejection(r.slot, r.reason, r.raw) for r in understanding.rejected]
         for name, candidate in self.extract(context, understanding).items():
             scope = ValidationScope(slots={**context.slots, **filled}, now=now)
-            reason = self.validate(name, candidate.value, scope)
+            reason = yield from self.validate(name, candidate.value, scope)
             if reason is None:
                 filled[name] = candidate.value
             else:
@@ -94,7 +113,7 @@ class SlotFiller:
         cleared = self._with_dependents(context, cleared, changed, filled)
         if filled:
             known = {name: value for name, value in {**context.slots, **filled}.items() if name not in cleared}
-            outdated = self._outdated(known, filled, now)
+            outdated = yield from self._outdated(known, filled, now)
             rejected += outdated
             cleared = self._with_dependents(context, (*cleared, *(r.slot for r in outdated)), changed, filled)
         if not (filled or cleared or rejected):
@@ -144,17 +163,17 @@ class SlotFiller:
 
     def _outdated(
         self, known: Mapping[str, SlotValue], filled: Mapping[str, SlotValue], now: datetime
-    ) -> tuple[Rejection, ...]:
+    ) -> Steps[list[Rejection]]:
         """The values that were good until a message gave others which their rules look at."""
         scope = ValidationScope(slots=known, now=now)
         outdated = []
         for name, value in known.items():
             definition = self.definitions.get(name)
-            if definition and definition.validator and name not in filled:
-                reason = self.validate(name, value, scope)
+            if definition and definition.validators and name not in filled:
+                reason = yield from self.validate(name, value, scope)
                 if reason is not None:
                     outdated.append(self._rejection(name, reason, ""))
-        return tuple(outdated)
+        return outdated
 
     def _with_dependents(
         self,
@@ -203,12 +222,6 @@ class FormFiller:
     slots: tuple[str, ...]
     filler: SlotFiller
 
-    def fill(
-        self, context: ConversationContext, understanding: Understanding, now: datetime
-    ) -> tuple[ConversationContext, SlotsChange]:
-        """Takes what a message offers, for the form's slots and any other."""
-        return self.filler.fill(context, understanding, now)
-
     def missing(self, context: ConversationContext) -> tuple[str, ...]:
         """The required slots that have no value, in the order in which they are asked."""
         return self.filler.missing(context, self.slots)
@@ -241,3 +254,19 @@ class FormFiller:
         """The question that asks for the first missing slot; empty when the form is complete."""
         missing = self.missing(context)
         return self.filler.next_prompt(missing[0], attempts=attempts) if missing else ""
+
+
+def _refusal(validator: Validator, name: str, value: SlotValue, scope: ValidationScope) -> Steps[str | None]:
+    place = f"slots/{name}"
+    if not isinstance(validator, Rule):
+        reason = yield Perform(validator, (value, scope), place)
+        if isinstance(reason, str | None):
+            return reason
+        raise AssistantFailed("a validator returned neither a reason nor None", state=place)
+    try:
+        if validator.holds(value, scope):
+            return None
+        names = {"value": value, "slots": scope.slots, "now": scope.now, "today": scope.now.date()}
+        return render(validator.reason, names)
+    except Exception as error:  # A rule and its text are an author's, and may raise anything.
+        raise AssistantFailed("a validator failed", state=place) from error

@@ -3,11 +3,12 @@
 This module must not know how a value is found in a text: that is understanding, in `parley_server.nlu`.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from parley_server.core.texts import Text
 
@@ -49,11 +50,23 @@ class ValidationScope:
     """The time of the turn, aware, in the user's time zone."""
 
 
-Validator: TypeAlias = Callable[[SlotValue, ValidationScope], str | None]
-"""Returns why a value of the right type is refused, in words for the user; None if it is not."""
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Something that is true of every good value."""
 
-Extractor: TypeAlias = Callable[[str], str | None]
-"""Finds the words of a value in a message; None if there are none. What it returns is then read as the slot's type."""
+    holds: Callable[[SlotValue, ValidationScope], bool]
+    """Pure and quick: it runs on the event loop."""
+    reason: Text
+    """What the user is told of a value that it is not true of. A template sees `value`, `slots`, `now` and `today`."""
+
+
+Validator: TypeAlias = Rule | Callable[[Any, ValidationScope], str | Awaitable[str | None] | None]
+"""A rule, or an author's code that gets a value of the slot's type and returns why it is refused, in words for the
+user; None if it is not. A plain function runs in a thread and may block. It is asked again when other slots change."""
+
+Extractor: TypeAlias = re.Pattern[str] | Callable[[str], str | Awaitable[str | None] | None]
+"""A pattern whose group `value` is the value, or an author's code that finds the words of a value in a message; None
+if there are none. What it finds is then read as the slot's type. A plain function runs in a thread and may block."""
 
 
 SlotRule: TypeAlias = Callable[[Mapping[str, SlotValue]], bool]
@@ -106,7 +119,8 @@ class SlotDefinition:
     """Whether the value outlives the flow that collected it."""
     choices: tuple[Choice, ...] = ()
     """What a choice may be."""
-    validator: Validator | None = None
+    validators: tuple[Validator, ...] = ()
+    """What a value must pass; the first that refuses it says why."""
     extractor: Extractor | None = None
     """Finds the value in any message, asked for or not. Without one, understanding looks for the type."""
     sensitive: bool = False

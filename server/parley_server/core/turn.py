@@ -14,23 +14,25 @@ The order in which a message is considered:
     7. the fallback
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias, cast
+from typing import cast
 
 from msgspec.structs import replace
 
 from parley_server.core.asking import OPTION, ask_pending, miss, situation_of, skip
 from parley_server.core.assistant import Assistant
 from parley_server.core.context import ConversationContext, Question, StateChange, Topic
-from parley_server.core.course import Course, Effect, Moves, Result, Understand
+from parley_server.core.course import Course
+from parley_server.core.effects import Perform, Steps, Understand
 from parley_server.core.explanation import Explanation, ExplanationStep
 from parley_server.core.flow import Digress
 from parley_server.core.reactions import Reaction
 from parley_server.core.slots import SlotsChange, SlotValue
 from parley_server.core.timers import overdue
 from parley_server.core.understanding import Answer, Command, Understanding
+from parley_server.errors import AssistantFailed
 
 MOST_OPTIONS = 5
 """How many intents a user is asked to choose from at the most."""
@@ -38,8 +40,6 @@ _SURE = 0.98
 """A score from which on there is nothing to ask."""
 _CLOSE = 0.1
 """Scores that differ by less do not tell which intent was meant."""
-
-_Taken: TypeAlias = Generator[Effect, Result, bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,8 @@ def decide(
     given: Mapping[str, SlotValue] | None = None,
     handed_back: bool = False,
     explain: bool = False,
-) -> Generator[Effect, Result, Decision]:
+    dry_run: bool = False,
+) -> Steps[Decision]:
     """Decides a turn.
 
     Args:
@@ -76,13 +77,15 @@ def decide(
         given: Values that the caller knows; they are valid.
         handed_back: Whether a conversation that was handed off is the assistant's again.
         explain: Whether to write down what is considered.
+        dry_run: Whether the turn is only tried out, which an author's code is told.
 
     Raises:
         AssistantFailed: The definition goes round in circles, or an author's code failed.
     """
     if handed_back:
         context = replace(context, handoff=None)
-    course = Course(assistant, context.set_slots(given or {}), message, now, Explanation(wanted=explain))
+    explanation = Explanation(wanted=explain)
+    course = Course(assistant, context.set_slots(given or {}), message, now, explanation, dry_run=dry_run)
     if not context.handoff:
         yield from _take(course)
     before, after = context.slots, course.context.slots
@@ -100,7 +103,7 @@ def decide(
     )
 
 
-def _take(course: Course) -> Moves:
+def _take(course: Course) -> Steps[None]:
     begun = bool(course.context.stack)
     acknowledged = not begun
     if not begun:
@@ -124,10 +127,12 @@ def _take(course: Course) -> Moves:
     ask_pending(course)
 
 
-def _read(course: Course) -> Moves:
-    understood = yield Understand(course.understanding.message, situation_of(course))
+def _read(course: Course) -> Steps[None]:
+    situation = situation_of(course, (yield from _extract(course)))
+    understood = yield Understand(course.understanding.message, situation)
     course.understanding = cast("Understanding", understood)
-    course.context, course.change = course.assistant.slots.fill(course.context, course.understanding, course.now)
+    filling = course.assistant.slots.fill(course.context, course.understanding, course.now)
+    course.context, course.change = yield from filling
     for rejection in course.change.rejected:
         course.explanation.note("slot", rejection.slot, rejection.reason)
         course.rejected.append(rejection)
@@ -138,7 +143,19 @@ def _read(course: Course) -> Moves:
         course.explanation.note("slot", name, "its value holds no longer", taken=True)
 
 
-def _answer(course: Course) -> _Taken:
+def _extract(course: Course) -> Steps[Mapping[str, str]]:
+    """The words that an author's code finds in the message, by the slot whose value they are."""
+    found: dict[str, str] = {}
+    for name, extractor in course.assistant.slots.extractors.items():
+        words = yield Perform(extractor, (course.understanding.message,), f"slots/{name}")
+        if not isinstance(words, str | None):
+            raise AssistantFailed("an extractor returned what is no text", state=f"slots/{name}")
+        if words:
+            found[name] = words
+    return found
+
+
+def _answer(course: Course) -> Steps[bool]:
     """Has the first that has a use for the message answer it; False: nothing has."""
     branch = course.assistant.branches.choose(course.scope, course.explanation)
     if branch:
@@ -163,7 +180,7 @@ def _answer(course: Course) -> _Taken:
     return (yield from _obey(course))
 
 
-def _settle(course: Course, question: Question) -> _Taken:
+def _settle(course: Course, question: Question) -> Steps[bool]:
     """Takes the message as the answer to a question of the conversation's own."""
     answer = course.understanding.answer
     chosen = ""
@@ -193,7 +210,7 @@ def _settle_slot(course: Course, name: str) -> bool:
     return True
 
 
-def _route(course: Course) -> _Taken:
+def _route(course: Course) -> Steps[bool]:
     """Takes up the message's intent, or asks which of several was meant."""
     note, router = course.explanation.note, course.assistant.router
     intent = course.understanding.intent
@@ -233,7 +250,7 @@ def _route(course: Course) -> _Taken:
     return True
 
 
-def _take_up(course: Course, intent: str) -> Moves:
+def _take_up(course: Course, intent: str) -> Steps[None]:
     handler = course.assistant.router.intents[intent].handler
     if handler:
         yield from course.react(handler)
@@ -249,7 +266,7 @@ def _rivals(course: Course) -> tuple[str, ...]:
     return tuple(name for name in close if name in intents and intents[name].handler)[:MOST_OPTIONS]
 
 
-def _process_state(course: Course, kind: str) -> _Taken:
+def _process_state(course: Course, kind: str) -> Steps[bool]:
     """Has the state on top of the stack take the message: by a transition, or by its form."""
     transition = course.machine.process(course.scope, course.explanation)
     if transition:
@@ -274,7 +291,7 @@ def _process_state(course: Course, kind: str) -> _Taken:
     return bool(changed or refused)
 
 
-def _go_back(course: Course) -> Moves:
+def _go_back(course: Course) -> Steps[None]:
     """Goes back to the first form that lacks what the message took away, unless the state asks for that itself."""
     lost, here = {*course.change.cleared}, course.state
     if here.form and lost & {*here.form.missing(course.context)}:
@@ -285,7 +302,7 @@ def _go_back(course: Course) -> Moves:
             return
 
 
-def _obey(course: Course) -> _Taken:
+def _obey(course: Course) -> Steps[bool]:
     """Does what every assistant does on a command; an intent of the command's name does something else instead."""
     command = course.understanding.command
     if command is None:
@@ -312,7 +329,7 @@ def _obey(course: Course) -> _Taken:
     return True
 
 
-def _fall_back(course: Course) -> Moves:
+def _fall_back(course: Course) -> Steps[None]:
     fallback = course.assistant.fallback
     course.explanation.note("fallback", "fallback", "nothing else answered the message", taken=True)
     misses = course.context.misses + 1

@@ -67,6 +67,8 @@ class Situation:
     """Every slot that the message may fill or change."""
     filled: Mapping[str, SlotValue] = field(default_factory=dict)
     """The values that are known."""
+    extracted: Mapping[str, str] = field(default_factory=dict)
+    """The words that an author's code has found in the message, by the slot whose value they are."""
     requested: str = ""
     """The slot that the assistant has just asked for; empty: none."""
     confirming: bool = False

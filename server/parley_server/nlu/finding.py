@@ -10,7 +10,6 @@ from itertools import islice
 
 from parley_server.core.slots import Candidate, Rejection, SlotDefinition, SlotType, SlotValue
 from parley_server.core.understanding import Situation
-from parley_server.errors import AssistantFailed
 from parley_server.nlu.assignment import Offer, assign
 from parley_server.nlu.corrections import is_denied, is_inquiry
 from parley_server.nlu.free_text import FreeText
@@ -156,7 +155,7 @@ class SlotFinder:
                 continue
             if not asked and not (sign and heard.is_open(definition.name) and sign.search(heard.message)):
                 continue
-            words = _extracted_words(definition, heard.message) if definition.extractor else heard.message
+            words = _extracted_words(heard, definition) if definition.extractor else heard.message
             refusal = READERS[definition.type].parse(words, definition, heard.reference) if words else None
             if isinstance(refusal, Refusal):
                 raw = refusal.raw or (_attempt(heard, definition.type) if asked and not found else "")
@@ -165,31 +164,21 @@ class SlotFinder:
 
 
 def _extracted(heard: _Heard, definition: SlotDefinition) -> Iterator[Candidate]:
-    words = _extracted_words(definition, heard.message)
-    start = straight(heard.message).find(words) if words else -1
-    if start >= 0:
-        raw = heard.message[start : start + len(words)]
-        value = READERS[definition.type].parse(raw, definition, heard.reference)
-        if not isinstance(value, Refusal):
-            yield Candidate(value=value, raw=raw, start=start)
+    words = _extracted_words(heard, definition)
+    # Code may put a value otherwise than the message does; then it stands at no place of it.
+    start = straight(heard.message).find(straight(words))
+    raw = heard.message[start : start + len(words)] if start >= 0 else ""
+    value = READERS[definition.type].parse(raw or words, definition, heard.reference) if words else None
+    if value is not None and not isinstance(value, Refusal):
+        yield Candidate(value=value, raw=raw, start=max(start, 0))
 
 
-def _extracted_words(definition: SlotDefinition, message: str) -> str:
-    """What the definition's own extractor finds in a message, which it gets with the marks of a keyboard.
-
-    Returns:
-        The words; empty if there are none.
-
-    Raises:
-        AssistantFailed: The extractor raised, or returned what is no text.
-    """
-    try:
-        words = definition.extractor(straight(message)) if definition.extractor else None
-    except Exception as error:  # An extractor is an author's code, and may raise anything.
-        raise AssistantFailed("an extractor failed", state=f"slots/{definition.name}") from error
-    if not isinstance(words, str | None):
-        raise AssistantFailed("an extractor returned what is no text", state=f"slots/{definition.name}")
-    return words or ""
+def _extracted_words(heard: _Heard, definition: SlotDefinition) -> str:
+    """What the definition's pattern finds in the message, or its code has found; empty: nothing."""
+    if isinstance(definition.extractor, re.Pattern):
+        found = definition.extractor.search(straight(heard.message))
+        return found["value"] or "" if found else ""
+    return heard.situation.extracted.get(definition.name, "")
 
 
 def _alone(heard: _Heard, definition: SlotDefinition) -> Iterator[Candidate]:

@@ -14,6 +14,5 @@ class Understander(Protocol):
     async def understand(self, message: str, situation: Situation) -> Understanding:
         """Says what the message says: slots, intent, yes or no, command and correction together.
 
-        Raises:
-            AssistantFailed: A definition's own extractor failed. Nothing else is raised, whatever a user may write.
+        Nothing is raised, whatever a user may write.
         """

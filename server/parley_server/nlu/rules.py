@@ -41,11 +41,7 @@ class RulesUnderstander:
         self._classifier(situation.intents, finder.values)
 
     async def understand(self, message: str, situation: Situation) -> Understanding:
-        """Says what the message says.
-
-        Raises:
-            AssistantFailed: A definition's own extractor failed. Nothing else is raised, whatever a user may write.
-        """
+        """Says what the message says."""
         return self.read(message, situation)
 
     def read(self, message: str, situation: Situation) -> Understanding:

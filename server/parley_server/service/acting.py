@@ -4,61 +4,53 @@ import asyncio
 import inspect
 import logging
 import traceback
-from collections.abc import Generator
+from typing import TypeVar
 
-from parley_server.core.conditions import Scope
-from parley_server.core.context import is_json
-from parley_server.core.course import Effect, Result, Understand
-from parley_server.core.reactions import Action, Reaction
-from parley_server.core.turn import Decision
+from parley_server.core.effects import Perform, Steps, Understand
 from parley_server.errors import AssistantFailed, ParleyError
 from parley_server.nlu.protocol import Understander
+
+_T = TypeVar("_T")
 
 logger = logging.getLogger(__name__)
 
 
-async def carry_through(course: Generator[Effect, Result, Decision], understander: Understander) -> Decision:
-    """Decides a turn to its end: has the message understood and runs the author's code as the turn asks for it.
+async def carry_through(course: Steps[_T], understander: Understander) -> _T:
+    """Decides something to its end: has the message understood and runs the author's code as it asks for it.
 
     Raises:
         AssistantFailed: The author's code raised, or the definition goes round.
     """
-    result: Result = None
+    result: object = None
     while True:
         try:
             effect = course.send(result)
         except StopIteration as stop:
-            decision: Decision = stop.value
-            return decision
+            decided: _T = stop.value
+            return decided
         if isinstance(effect, Understand):
             result = await understander.understand(effect.message, effect.situation)
         else:
-            result = await _perform(effect.action, effect.scope)
+            result = await _perform(effect)
 
 
-async def _perform(action: Action, scope: Scope) -> Reaction | None:
-    state = str(scope.context.frame)
+async def _perform(effect: Perform) -> object:
     try:
-        if inspect.iscoroutinefunction(action):
-            reaction = await action(scope)
-        else:
-            # A plain function may block, which the event loop must not.
-            reaction = await asyncio.to_thread(action, scope)
+        if inspect.iscoroutinefunction(effect.code):
+            return await effect.code(*effect.arguments)
+        # A plain function may block, which the event loop must not.
+        returned = await asyncio.to_thread(effect.code, *effect.arguments)
+        return await returned if inspect.isawaitable(returned) else returned
     except ParleyError:
         raise
     except (Exception, asyncio.CancelledError, SystemExit) as error:
         if _is_cancelled(error):
             raise
         # The error's text may hold what the user said; its kind and place do not.
-        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = traceback.extract_tb(error.__traceback__)[-1]
         kind = type(error).__name__
-        logger.warning("action failed: %s raised %s at %s:%s", action, kind, place.filename, place.lineno)
-        raise AssistantFailed("the assistant's code failed", state=state) from error
-    if reaction is None:
-        return None
-    if not isinstance(reaction, Reaction) or not is_json(reaction.metadata):
-        raise AssistantFailed("the assistant's code returned no Reaction that can be kept", state=state)
-    return reaction
+        logger.warning("code failed: %s raised %s at %s:%s", effect.code, kind, where.filename, where.lineno)
+        raise AssistantFailed("the assistant's code failed", state=effect.place) from error
 
 
 def _is_cancelled(error: BaseException) -> bool:

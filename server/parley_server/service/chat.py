@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from parley_server.core.assistant import Assistant
 from parley_server.core.context import ConversationContext, Turn
 from parley_server.core.explanation import ExplanationStep
-from parley_server.core.slots import ValidationScope
 from parley_server.core.snapshot import dump_context, dump_turn, load_context, load_turn
 from parley_server.core.turn import Decision, decide
 from parley_server.errors import (
@@ -148,8 +147,8 @@ class Chat:
         context, assistant = self._open(command, key, opened, started_at)
         now = started_at.astimezone(ZoneInfo(context.time_zone or assistant.time_zone))
         reference = Reference(now=now, locale=context.locale or assistant.locale)
-        scope = ValidationScope(slots=context.slots, now=now)
-        given = check_slots(command.slots, assistant.slots, scope, reference) if command.slots else None
+        checking = check_slots(command.slots, assistant.slots, context, reference)
+        given = await carry_through(checking, self._understander) if command.slots else None
         course = decide(
             assistant,
             context,
@@ -158,6 +157,7 @@ class Chat:
             given=given,
             handed_back=command.handed_back,
             explain=command.dry_run,
+            dry_run=command.dry_run,
         )
         decision = await carry_through(course, self._understander)
         self._check(decision)

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from parley_server.core.context import ConversationContext
+from parley_server.core.effects import Steps
 from parley_server.core.filling import SlotFiller
-from parley_server.core.slots import SlotDefinition, SlotType, SlotValue, ValidationScope
+from parley_server.core.slots import SlotDefinition, SlotType, SlotValue
 from parley_server.errors import FieldViolation, InvalidRequest
 from parley_server.ids import REQUEST_ID, SESSION_ID
 from parley_server.nlu.values import READERS, Reference, Refusal
@@ -81,25 +82,25 @@ def _is_time_zone(name: str) -> bool:
 
 
 def check_slots(
-    given: Mapping[str, SlotValue], filler: SlotFiller, scope: ValidationScope, reference: Reference
-) -> Mapping[str, SlotValue]:
+    given: Mapping[str, SlotValue], filler: SlotFiller, context: ConversationContext, reference: Reference
+) -> Steps[Mapping[str, SlotValue]]:
     """Brings the values that a caller gives into their slots' form, as the user's are.
 
     Raises:
         InvalidRequest: It names every slot whose value is refused.
     """
     values: dict[str, SlotValue] = {}
-    violations = []
+    reasons: dict[str, str] = {}
     for name, value in given.items():
         definition = filler.definitions.get(name)
         read = _read(value, definition, reference) if definition else value
-        reason = read.reason if isinstance(read, Refusal) else filler.validate(name, read, scope)
-        if reason is None and not isinstance(read, Refusal):
-            values[name] = read
+        if isinstance(read, Refusal):
+            reasons[name] = read.reason
         else:
-            violations.append(FieldViolation(f"slots.{name}", str(reason)))
-    if violations:
-        raise InvalidRequest(violations)
+            values[name] = read
+    reasons |= yield from filler.refusals(context, values, reference.now)
+    if reasons:
+        raise InvalidRequest([FieldViolation(f"slots.{name}", reasons[name]) for name in given if name in reasons])
     return values
 
 

@@ -1,10 +1,11 @@
 """Compiling: slots, code and versions of an assistant as its definition says them."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from support.conversations import NOW, scope, understood
+from support.conversations import NOW, scope, settle, understood
 from support.servers import definition
 
 from parley_server.assistants.callables import find_callable
@@ -35,31 +36,38 @@ def slot(load: Load, text: str) -> SlotDefinition:
     return load(f"slots: {{x: {text}}}\n").slots.definitions["x"]
 
 
+def reasons(load: Load, rules: str, numbers: Sequence[int]) -> list[str | None]:
+    filler = load(f"slots: {{x: {{type: integer, validate: {rules}}}}}\n").slots
+    return [settle(filler.validate("x", number, KNOWN)) for number in numbers]
+
+
 @pytest.mark.usefixtures("code")
 def test_a_validator_can_be_code(load: Load) -> None:
-    validate = slot(load, "{type: integer, validate: 'authors_code:even'}").validator
-
-    assert validate
-    assert [validate(number, KNOWN) for number in (2, 3)] == [None, "It takes an even number."]
+    assert reasons(load, "'authors_code:even'", (2, 3)) == [None, "It takes an even number."]
 
 
 @pytest.mark.usefixtures("code")
 def test_of_several_validators_the_first_that_refuses_says_why(load: Load) -> None:
     rules = "[{check: value > 0, reason: Too small.}, 'authors_code:even', {check: value < 9, reason: Too large.}]"
-    validate = slot(load, f"{{type: integer, validate: {rules}}}").validator
 
-    assert validate
-    reasons = [validate(number, KNOWN) for number in (-1, 3, 11, 10, 4)]
-    assert reasons == ["Too small.", "It takes an even number.", "It takes an even number.", "Too large.", None]
+    said = reasons(load, rules, (-1, 3, 11, 10, 4))
+    assert said == ["Too small.", "It takes an even number.", "It takes an even number.", "Too large.", None]
+
+
+def test_the_reason_of_a_check_is_a_template_that_sees_the_value(load: Load) -> None:
+    assert reasons(load, "{check: value < 9, reason: '{{ value }} is too much today, {{ today }}.'}", [9]) == [
+        "9 is too much today, 2026-03-04."
+    ]
 
 
 @pytest.mark.usefixtures("code")
-@pytest.mark.parametrize("extract", ["'authors_code:code_in'", "'#(?P<value>.+)'"])
-def test_an_extractor_is_a_pattern_or_code(load: Load, extract: str) -> None:
-    found = slot(load, f"{{type: string, extract: {extract}}}").extractor
+def test_an_extractor_is_a_pattern_or_code(load: Load) -> None:
+    pattern = slot(load, "{type: string, extract: '#(?P<value>.+)'}").extractor
+    code = slot(load, "{type: string, extract: 'authors_code:code_in'}").extractor
 
-    assert found
-    assert [found("order #42"), found("order 42")] == ["42", None]
+    assert pattern == re.compile("#(?P<value>.+)")
+    assert callable(code)
+    assert code("order #42") == "42"
 
 
 @pytest.mark.usefixtures("code")

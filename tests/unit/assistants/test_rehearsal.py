@@ -115,8 +115,33 @@ def test_the_caller_gives_slots_and_metadata_with_the_first_turn(folder: Path) -
     assert result.exit_code == 0
 
 
+def test_a_value_that_the_caller_gives_and_the_slot_does_not_take_is_a_failure(folder: Path) -> None:
+    result = rehearse(folder, "[{user: hi}, {user: hi, given: {seats: 12}}]")
+
+    assert result.exit_code == 1
+    assert "the caller's value is refused: That is too many. at slots/seats" in result.output
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        "[{user: hi}, {user: hi, given: {city: Paris}, slots: {city: Paris}, requested: seats}]",
+        "[{user: let me talk to a human}, {user: Paris, reply: ''}, {user: Paris, handed_back: true, handoff: ''}]",
+        "[{user: hi, metadata: {vip: true}}, {user: vip, contains: very}]",
+        "[{user: hi, metadata: {vip: true}}, {user: vip, metadata: {vip: null}, not_contains: very}]",
+    ],
+)
+def test_a_caller_gives_and_says_more_with_a_later_turn(folder: Path, turns: str) -> None:
+    branch = "branches:\n  - {name: vip, when: 'message == \"vip\" && has(metadata.vip)', say: A very good day!}\n"
+    (folder / "trip.yaml").write_text(ASSISTANT + branch)
+
+    assert rehearse(folder, turns).exit_code == 0
+
+
 def test_the_defects_of_a_script_are_told_at_once(folder: Path) -> None:
-    turns = "[{user: hi, slots: {town: x}, requested: town, rejected: town, intent: x, state: trip/x}]"
+    turns = (
+        "[{user: hi, slots: {town: x}, requested: town, rejected: town, intent: x, state: trip/x, given: {city: 1}}]"
+    )
     more = "    slots: {town: Paris, seats: 12, city: Rome}\n  - {name: one, turns: [{user: hi}]}\n"
 
     result = rehearse(folder, turns, conversation=more)
@@ -129,8 +154,8 @@ def test_the_defects_of_a_script_are_told_at_once(folder: Path) -> None:
         "0.turns.0.intent: there is no intent `x`",
         "0.turns.0.state: there is no state `trip/x`",
         "1.name: another conversation has this name",
+        "0.turns.0.given.city: it takes a value of type choice",
         "0.slots.town: there is no such slot",
-        "0.slots.seats: That is too many.",
         "0.slots.city: choose one of: London, Paris",
     ]
 

@@ -3,12 +3,13 @@
 from datetime import date, time
 
 import pytest
-from support.conversations import NOW, context, understood
+from support.conversations import NOW, context, settle, understood
 
 from parley_server.core.filling import FormFiller, SlotFiller
 from parley_server.core.slots import (
     Choice,
     Rejection,
+    Rule,
     SlotDefinition,
     SlotType,
     SlotValue,
@@ -32,7 +33,7 @@ FILLER = SlotFiller(
             reprompts=("Please choose.", "One of: sales, support."),
             choices=(Choice(name="sales"), Choice(name="support")),
         ),
-        SlotDefinition(name="day", type=SlotType.DATE, prompt="Which day?", validator=not_past),
+        SlotDefinition(name="day", type=SlotType.DATE, prompt="Which day?", validators=(not_past,)),
         SlotDefinition(name="at", type=SlotType.TIME),
         SlotDefinition(name="seats", type=SlotType.INTEGER),
         SlotDefinition(name="price", type=SlotType.FLOAT),
@@ -57,7 +58,7 @@ RULES = ValidationScope(slots={}, now=NOW)
     ],
 )
 def test_a_value_of_the_slots_type_is_taken(slot: str, value: SlotValue) -> None:
-    assert FILLER.validate(slot, value, RULES) is None
+    assert settle(FILLER.validate(slot, value, RULES)) is None
 
 
 @pytest.mark.parametrize(
@@ -78,23 +79,23 @@ def test_a_value_of_the_slots_type_is_taken(slot: str, value: SlotValue) -> None
     ],
 )
 def test_any_other_value_is_refused_with_a_reason(slot: str, value: SlotValue, reason: str) -> None:
-    assert reason in (FILLER.validate(slot, value, RULES) or "")
+    assert reason in (settle(FILLER.validate(slot, value, RULES)) or "")
 
 
-def test_a_validator_that_raises_is_the_assistants_fault() -> None:
-    def broken(value: SlotValue, known: ValidationScope) -> str | None:
+def test_a_rule_that_raises_is_the_assistants_fault() -> None:
+    def broken(value: SlotValue, known: ValidationScope) -> bool:
         raise KeyError(value)
 
-    filler = SlotFiller([SlotDefinition(name="x", type=SlotType.STRING, validator=broken)])
+    filler = SlotFiller([SlotDefinition(name="x", type=SlotType.STRING, validators=(Rule(broken, ""),))])
 
     with pytest.raises(AssistantFailed, match="validator"):
-        filler.fill(context(), understood(gives={"x": "a secret"}), NOW)
+        settle(filler.fill(context(), understood(gives={"x": "a secret"}), NOW))
 
 
 def test_many_slots_are_filled_from_one_message_and_a_bad_one_does_not_spoil_the_rest() -> None:
     message = understood(gives={"service": "sales", "day": date(2026, 3, 1), "at": time(15)})
 
-    after, change = FILLER.fill(context(), message, NOW)
+    after, change = settle(FILLER.fill(context(), message, NOW))
 
     assert after.slots == {"service": "sales", "at": time(15)}
     assert change.filled == {"service": "sales", "at": time(15)}
@@ -104,7 +105,7 @@ def test_many_slots_are_filled_from_one_message_and_a_bad_one_does_not_spoil_the
 def test_what_understanding_refused_is_passed_on_and_nothing_is_stored_raw() -> None:
     refused = Rejection(slot="day", reason="there is no such day", raw="30 February")
 
-    after, change = FILLER.fill(context(), understood(rejected=(refused,)), NOW)
+    after, change = settle(FILLER.fill(context(), understood(rejected=(refused,)), NOW))
 
     assert not after.slots
     assert change.rejected == (refused,)
@@ -113,7 +114,7 @@ def test_what_understanding_refused_is_passed_on_and_nothing_is_stored_raw() -> 
 def test_the_words_of_a_refused_sensitive_slot_are_not_kept() -> None:
     refused = Rejection(slot="pin", reason="four digits", raw="12x4")
 
-    _, change = FILLER.fill(context(), understood(rejected=(refused,)), NOW)
+    _, change = settle(FILLER.fill(context(), understood(rejected=(refused,)), NOW))
 
     assert change.rejected[0].raw == ""
 
@@ -121,7 +122,7 @@ def test_the_words_of_a_refused_sensitive_slot_are_not_kept() -> None:
 def test_a_value_that_is_known_already_changes_nothing() -> None:
     before = context(slots={"service": "sales"})
 
-    after, change = FILLER.fill(before, understood(gives={"service": "sales"}), NOW)
+    after, change = settle(FILLER.fill(before, understood(gives={"service": "sales"}), NOW))
 
     assert after is before
     assert not change
@@ -143,7 +144,7 @@ def test_a_slot_that_is_named_without_a_value_is_taken_back_unless_something_els
     before = context(slots={"service": "sales"}, requested_slot=requested)
     message = understood(mentioned=frozenset({"service"}), answer=answer, correction=correction)
 
-    after, change = FILLER.fill(before, message, NOW)
+    after, change = settle(FILLER.fill(before, message, NOW))
 
     assert change.cleared == cleared
     assert after.has_slot("service") is not bool(cleared)
@@ -153,11 +154,11 @@ def test_a_form_is_filled_in_any_order_until_no_required_slot_is_missing() -> No
     before = context()
     assert FORM.missing(before) == ("service", "day", "at")
 
-    later, _ = FORM.fill(before, understood(gives={"at": time(9)}), NOW)
+    later, _ = settle(FILLER.fill(before, understood(gives={"at": time(9)}), NOW))
     assert FORM.filled(later) == {"at": time(9)}
     assert not FORM.complete(later)
 
-    full, _ = FORM.fill(later, understood(gives={"day": date(2026, 3, 5), "service": "sales"}), NOW)
+    full, _ = settle(FILLER.fill(later, understood(gives={"day": date(2026, 3, 5), "service": "sales"}), NOW))
     assert FORM.complete(full)
     assert FORM.missing(full) == ()
     assert FORM.next_prompt(full) == ""

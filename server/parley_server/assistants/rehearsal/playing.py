@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import perf_counter
-from typing import TypeAlias
+from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -17,12 +17,23 @@ from parley_server.assistants.rehearsal.comparing import Mismatch, compare
 from parley_server.assistants.rehearsal.script import ConversationModel, Script, TurnModel
 from parley_server.core.assistant import Assistant
 from parley_server.core.context import ConversationContext, Turn
-from parley_server.core.course import Effect, Result
+from parley_server.core.effects import Steps
+from parley_server.core.slots import SlotValue
 from parley_server.core.turn import Decision, decide
 from parley_server.errors import AssistantFailed
 
-Taker: TypeAlias = Callable[[Generator[Effect, Result, Decision]], Awaitable[Decision]]
-"""Takes a turn to its end: has messages understood, and an author's code run."""
+_T = TypeVar("_T")
+
+
+class Taker(Protocol):
+    """Takes a turn, or what else is decided in steps, to its end: has messages understood, and an author's code run."""
+
+    async def __call__(self, course: Steps[_T], /) -> _T:
+        """Gives what comes of it.
+
+        Raises:
+            AssistantFailed: It can not be taken.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +73,11 @@ async def _play(script: Script, index: int, conversation: ConversationModel, tak
     coverage, failure = Coverage(), None
     context = _beginning(script, conversation)
     for number, turn in enumerate(conversation.turns):
-        now = context.updated_at + turn.after
-        given = None if number else script.given[index]
-        course = decide(script.assistant, context, message=turn.user, now=now, given=given, explain=True)
         place = ("conversations", index, "turns", number)
+        now = context.updated_at + turn.after
+        context = context.merge_metadata(turn.metadata)
         try:
-            decision = await take(course)
+            decision = await _take(script.assistant, context, turn, script.given[index][number], take)
         except AssistantFailed as error:
             failure = Failure(
                 number=number + 1, user=turn.user, place=place, error=f"{error} at {error.details['state']}"
@@ -80,6 +90,30 @@ async def _play(script: Script, index: int, conversation: ConversationModel, tak
         context = _committed(script.assistant, context, turn, decision, now)
     taken = timedelta(seconds=perf_counter() - begun)
     return Outcome(conversation=conversation.name, failure=failure, coverage=coverage, taken=taken)
+
+
+async def _take(
+    assistant: Assistant,
+    context: ConversationContext,
+    turn: TurnModel,
+    given: Mapping[str, SlotValue],
+    take: Taker,
+) -> Decision:
+    now = context.updated_at + turn.after
+    refused = await take(assistant.slots.refusals(context, given, now))
+    for name, reason in refused.items():
+        raise AssistantFailed(f"the caller's value is refused: {reason}", state=f"slots/{name}")
+    return await take(
+        decide(
+            assistant,
+            context,
+            message=turn.user,
+            now=now,
+            given=given,
+            handed_back=turn.handed_back,
+            explain=True,
+        )
+    )
 
 
 def _beginning(script: Script, conversation: ConversationModel) -> ConversationContext:

@@ -26,7 +26,7 @@ from parley_server.assistants.schema import Duration
 from parley_server.assistants.source import Source, read_source
 from parley_server.core.assistant import Assistant
 from parley_server.core.context import ConversationPhase, Frame
-from parley_server.core.slots import SlotType, SlotValue, ValidationScope
+from parley_server.core.slots import SlotType, SlotValue
 from parley_server.errors import InvalidDefinition
 
 Literal: TypeAlias = StrictBool | StrictInt | StrictFloat | str
@@ -51,6 +51,12 @@ class TurnModel(_Model):
     user: str
     after: Duration = timedelta(0)
     """How long the user takes before this message, such as `90s`, `30m`, `2h` or `1d`."""
+    given: dict[str, Literal] = {}
+    """Values that the caller gives with this turn."""
+    metadata: dict[str, JsonValue] = {}
+    """What the caller adds to what it keeps with the session; null removes a key."""
+    handed_back: bool = False
+    """Whether the caller says that a conversation which was handed off is the assistant's again."""
     reply: str | None = None
     """The whole reply. White space counts as one space, here as in the following."""
     contains: Texts = []
@@ -102,8 +108,8 @@ class Script:
     model: ScriptModel
     assistant: Assistant
     chart: Chart
-    given: Sequence[Mapping[str, SlotValue]]
-    """The values that the caller gives, for each conversation."""
+    given: Sequence[Sequence[Mapping[str, SlotValue]]]
+    """The values that the caller gives, for each turn of each conversation."""
 
     @property
     def now(self) -> datetime:
@@ -132,13 +138,11 @@ def load_script(path: pathlib.Path) -> Script:
     defects = list(_unknown_names(model, chart))
     given = []
     for index, conversation in enumerate(model.conversations):
-        values: dict[str, SlotValue] = {}
-        for name, literal in conversation.slots.items():
-            try:
-                values[name] = _given_value(assistant, name, literal, values, _aware(model.now, assistant))
-            except ValueError as error:
-                defects.append((("conversations", index, "slots", name), str(error)))
-        given.append(values)
+        place: Path = ("conversations", index)
+        sources = [((*place, "turns", n, "given"), turn.given) for n, turn in enumerate(conversation.turns)]
+        turns = [_given(assistant, where, literals, defects) for where, literals in sources]
+        turns[0] = {**_given(assistant, (*place, "slots"), conversation.slots, defects), **turns[0]}
+        given.append(turns)
     if defects:
         raise InvalidDefinition([source.defect(place, message) for place, message in defects])
     return Script(file=str(path), source=source, model=model, assistant=assistant, chart=chart, given=given)
@@ -165,9 +169,19 @@ def _unknown_names(model: ScriptModel, chart: Chart) -> Iterator[tuple[Path, str
                     yield (*place, "state"), f"there is no state `{step}`"
 
 
-def _given_value(
-    assistant: Assistant, name: str, literal: Literal, known: Mapping[str, SlotValue], now: datetime
-) -> SlotValue:
+def _given(
+    assistant: Assistant, place: Path, literals: Mapping[str, Literal], defects: list[tuple[Path, str]]
+) -> Mapping[str, SlotValue]:
+    values: dict[str, SlotValue] = {}
+    for name, literal in literals.items():
+        try:
+            values[name] = _given_value(assistant, name, literal)
+        except ValueError as error:
+            defects.append(((*place, name), str(error)))
+    return values
+
+
+def _given_value(assistant: Assistant, name: str, literal: Literal) -> SlotValue:
     slot = assistant.slots.definitions.get(name)
     value: SlotValue = literal
     if slot and slot.type is SlotType.DATE:
@@ -176,8 +190,7 @@ def _given_value(
         value = time.fromisoformat(str(literal))
     elif slot and slot.type is SlotType.FLOAT and isinstance(literal, int):
         value = float(literal)
-    refusal = assistant.slots.validate(name, value, ValidationScope(slots=known, now=now))
-    if refusal:
+    if refusal := assistant.slots.mistyped(name, value):
         raise ValueError(refusal)
     return value
 
