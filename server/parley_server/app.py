@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from multiprocessing import parent_process
 
 from parley_server.errors import StoreError
@@ -102,7 +103,8 @@ async def serve(settings: Settings) -> None:
         # A worker whose parent was killed has nobody to stop it.
         loop.add_reader(parent.sentinel, _end_with_parent, stop)
     async with running(settings) as server:
-        loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, server.library.refresh)
+        reload = partial(server.library.refresh, everything=True)
+        loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, reload)
         await stopping.wait()
         logger.info("stopping: %d turns are running", len(server.turns))
         await server.rpc.leave()

@@ -72,6 +72,42 @@ async def test_a_file_that_has_become_defective_replaces_nothing(
         assert (await client.say("2", session_id="t")).reply == "What paint?"
 
 
+CODED = FIRST.replace("{type: integer,", "{type: integer, validate: 'sizes:check',")
+
+
+async def test_code_that_was_changed_serves_the_sessions_of_its_version_and_broken_code_replaces_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    code = tmp_path / "sizes.py"
+    code.write_text("def check(value, known): return 'Too big.' if value > 5 else None\n")
+    async with assistant(tmp_path, CODED) as (server, client):
+        before = await client.say("9", session_id="s")
+        assert before.reply == "Too big. Which size?"
+
+        code.write_text("def check(value, known) return 'Far too big.'\n")
+        server.library.refresh()
+        assert (await client.say("8", session_id="s")).reply == "Too big. Which size?"
+        assert "assistant.yaml:4:25: slots.size.validate.0: `sizes` can not be imported: SyntaxError" in caplog.text
+
+        code.write_text("def check(value, known): return 'Far too big.' if value > 5 else None\n")
+        server.library.refresh()
+        after = await client.say("7", session_id="s")
+        assert (after.reply, after.session.assistant_version) == (
+            "Far too big. Which size?",
+            before.session.assistant_version,
+        )
+
+
+async def test_all_is_read_again_when_that_is_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    async with assistant(tmp_path, FIRST) as (server, _):
+        server.library.refresh()
+        assert "loaded version" not in caplog.text
+
+        server.library.refresh(everything=True)
+        assert "loaded version" in caplog.text
+
+
 async def test_a_file_that_is_gone_replaces_nothing(tmp_path: Path) -> None:
     async with assistant(tmp_path, FIRST) as (server, client):
         (tmp_path / "assistant.yaml").unlink()

@@ -1,6 +1,7 @@
 """Compiling: a definition's data into the assistant that runs, with every defect found on the way."""
 
 import hashlib
+import pathlib
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TypeVar
@@ -41,10 +42,10 @@ _Flow = TypeVar("_Flow", bound=DialogFlow)
 class Compilation:
     """The compilation of one definition. `defects` holds what was found wrong, each with its place."""
 
-    def __init__(self, model: AssistantModel) -> None:
-        """Takes a definition whose keys and types are right."""
+    def __init__(self, model: AssistantModel, folder: pathlib.Path | None = None) -> None:
+        """Takes a definition whose keys and types are right, and the folder that its file is in."""
         self.model = model
-        self._parts = Parts(model)
+        self._parts = Parts(model, folder)
         self.defects = self._parts.defects
         self._filler = SlotFiller(compile_slot(self._parts, name, slot) for name, slot in model.slots.items())
 
@@ -96,7 +97,7 @@ class Compilation:
             phase=state.phase,
             clear=parts.slots((*path, "clear"), state.clear),
             say=parts.text((*path, "say"), state.say),
-            run=parts.code((*path, "run"), state.run),
+            run=parts.action((*path, "run"), state.run),
             assign=parts.assignments((*path, "set"), state.set),
             call=self._call((*path, "call"), state.call),
             link=parts.place((*path, "link"), state.link),
@@ -161,7 +162,7 @@ class Compilation:
         if reaction.run and (moves or reaction.clear or reaction.say):
             parts.defect((*path, "run"), "code makes the whole reaction: nothing else stands beside it")
         if reaction.run:
-            return parts.code((*path, "run"), reaction.run)
+            return parts.action((*path, "run"), reaction.run)
         states = {state for flow in self.model.flows.values() for state in flow.states}
         compiled = Reaction(
             clear=parts.slots((*path, "clear"), reaction.clear),

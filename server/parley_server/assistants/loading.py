@@ -1,10 +1,10 @@
 """Loading: a definition's file into an assistant, whole or not at all, with every defect reported at once."""
 
-import sys
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from parley_server.assistants.callables import importing_from
 from parley_server.assistants.compiling import Compilation
 from parley_server.assistants.schema import AssistantModel
 from parley_server.assistants.source import read_source
@@ -19,17 +19,14 @@ def load_assistant(path: Path) -> Assistant:
         InvalidDefinition: It has defects; each is one line with file, line, column and name.
     """
     source = read_source(path)
-    # Code beside a definition is found, wherever the server was started.
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.append(folder)
     try:
         model = AssistantModel.model_validate(source.root)
     except ValidationError as error:
         defects = [(found["loc"], found["msg"].removeprefix("Value error, ")) for found in error.errors()]
         raise InvalidDefinition([source.defect(place, message) for place, message in defects]) from error
-    compilation = Compilation(model)
-    assistant = compilation.run()
-    if compilation.defects:
-        raise InvalidDefinition([source.defect(place, message) for place, message in compilation.defects])
-    return assistant
+    with importing_from(path.parent):
+        compilation = Compilation(model, path.parent)
+        assistant = compilation.run()
+        if compilation.defects:
+            raise InvalidDefinition([source.defect(place, message) for place, message in compilation.defects])
+        return assistant

@@ -1,15 +1,16 @@
 """The parts that a definition is made of: names, texts, expressions, code; each compiled, or a defect at its place."""
 
+import pathlib
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from parley_server.assistants.callables import find_callable
 from parley_server.assistants.expressions import Expressions
 from parley_server.assistants.schema import AssistantModel
 from parley_server.assistants.templates import NAMES, compile_template
-from parley_server.core.conditions import ALWAYS, BUILT_IN, Condition, intent_is
+from parley_server.core.conditions import ALWAYS, BUILT_IN, Condition, Scope, intent_is
 from parley_server.core.flow import Assignments
 from parley_server.core.reactions import Action
 from parley_server.core.texts import Text
@@ -23,9 +24,10 @@ _T = TypeVar("_T")
 class Parts:
     """Compiles the parts of one definition. `defects` holds what was found wrong, each with its place."""
 
-    def __init__(self, model: AssistantModel) -> None:
-        """Takes a definition whose keys and types are right."""
+    def __init__(self, model: AssistantModel, folder: pathlib.Path | None) -> None:
+        """Takes a definition whose keys and types are right, and the folder that its file is in."""
         self.model = model
+        self._folder = folder
         self.expressions = Expressions({name: slot.type for name, slot in model.slots.items()})
         self.defects: list[tuple[Path, str]] = []
         self.has_code = False
@@ -74,10 +76,14 @@ class Parts:
         """Several texts."""
         return tuple(self.text((*path, index), source) for index, source in enumerate(sources))
 
-    def code(self, path: Path, name: str) -> Action | None:
+    def action(self, path: Path, name: str) -> Action | None:
         """An author's action."""
         self.has_code = self.has_code or bool(name)
-        return self.attempt(path, lambda: find_callable(name)) if name else None
+        return self.code(path, name, Scope) if name else None
+
+    def code(self, path: Path, name: str, *takes: type) -> Callable[..., Any] | None:
+        """An author's code, which is called with arguments of these types."""
+        return self.attempt(path, lambda: find_callable(name, takes, self._folder))
 
     def condition(self, path: Path, source: str) -> Condition:
         """A built-in condition, an intent or an expression."""

@@ -3,7 +3,7 @@
 import re
 from datetime import date, time
 
-from parley_server.assistants.callables import find_callable, names_callable
+from parley_server.assistants.callables import names_callable
 from parley_server.assistants.parts import Parts, Path
 from parley_server.assistants.schema import CheckModel, SlotModel
 from parley_server.assistants.templates import CHECK_NAMES
@@ -16,6 +16,7 @@ from parley_server.core.slots import (
     SlotRule,
     SlotType,
     SlotValue,
+    ValidationScope,
     Validator,
 )
 from parley_server.core.texts import Text
@@ -97,14 +98,16 @@ def _validators(parts: Parts, path: Path, slot: SlotModel) -> tuple[Validator, .
 
 def _validator(parts: Parts, path: Path, rule: CheckModel | str, slot_type: SlotType) -> Validator | None:
     if isinstance(rule, str):
-        return parts.attempt(path, lambda: find_callable(rule))
+        return parts.code(path, rule, slot_type.value_type, ValidationScope)
     holds = parts.attempt((*path, "check"), lambda: parts.expressions.check(rule.check, slot_type))
     reason = parts.text((*path, "reason"), rule.reason, names=CHECK_NAMES)
     return Rule(holds, reason) if holds else None
 
 
 def _extractor(parts: Parts, path: Path, source: str) -> Extractor | None:
-    return parts.attempt(path, lambda: find_callable(source) if names_callable(source) else _pattern(source))
+    if names_callable(source):
+        return parts.code(path, source, str)
+    return parts.attempt(path, lambda: _pattern(source))
 
 
 def _pattern(source: str) -> re.Pattern[str]:

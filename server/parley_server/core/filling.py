@@ -6,7 +6,7 @@ This module must not read words: understanding has done that, and hands over typ
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -26,14 +26,6 @@ from parley_server.core.slots import (
 from parley_server.core.texts import Text, render
 from parley_server.core.understanding import Answer, Understanding
 from parley_server.errors import AssistantFailed
-
-_PYTHON_TYPE: Mapping[SlotType, type] = {
-    SlotType.INTEGER: int,
-    SlotType.FLOAT: float,
-    SlotType.BOOLEAN: bool,
-    SlotType.DATE: date,
-    SlotType.TIME: time,
-}
 
 
 class SlotFiller:
@@ -87,7 +79,7 @@ class SlotFiller:
         definition = self.definitions.get(name)
         if definition is None:
             return "there is no such slot"
-        if type(value) is not _PYTHON_TYPE.get(definition.type, str):
+        if type(value) is not definition.type.value_type:
             return f"it takes a value of type {definition.type}"
         if definition.type is SlotType.INTEGER and not is_json(value):
             return "it takes a whole number of 64 bits"

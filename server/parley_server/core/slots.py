@@ -29,6 +29,20 @@ class SlotType(StrEnum):
     PHONE = "phone"
     CHOICE = "choice"
 
+    @property
+    def value_type(self) -> type:
+        """What a value of this type is in Python."""
+        return _VALUE_TYPES.get(self, str)
+
+
+_VALUE_TYPES: Mapping[SlotType, type] = {
+    SlotType.INTEGER: int,
+    SlotType.FLOAT: float,
+    SlotType.BOOLEAN: bool,
+    SlotType.DATE: date,
+    SlotType.TIME: time,
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:

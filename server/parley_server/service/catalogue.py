@@ -37,14 +37,11 @@ class Catalogue:
         """The names of the assistants, the default one's first."""
         return tuple(self._versions)
 
-    def add(self, assistant: Assistant) -> bool:
-        """Makes an assistant the newest version of its name; False: it was that already."""
-        versions = self._versions.setdefault(assistant.name, [])
-        if versions and versions[0].version == assistant.version:
-            return False
+    def add(self, assistant: Assistant) -> None:
+        """Makes an assistant the newest version of its name; it takes the place of one that has the same version."""
+        versions = self._versions.get(assistant.name, [])
         others = [version for version in versions if version.version != assistant.version]
         self._versions[assistant.name] = [assistant, *others][:_VERSIONS_KEPT]
-        return True
 
     def find(self, name: str) -> Assistant:
         """The newest version of the assistant of that name; of the default one for an empty name.

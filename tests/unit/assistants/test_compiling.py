@@ -8,7 +8,6 @@ import pytest
 from support.conversations import NOW, scope, settle, understood
 from support.servers import definition
 
-from parley_server.assistants.callables import find_callable
 from parley_server.assistants.loading import load_assistant
 from parley_server.core.assistant import Assistant
 from parley_server.core.slots import SlotDefinition, ValidationScope
@@ -19,17 +18,12 @@ KNOWN = ValidationScope(slots={}, now=NOW)
 
 
 @pytest.fixture
-def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An author's modules: one that works and one that does not."""
-    monkeypatch.syspath_prepend(tmp_path)
+def code(tmp_path: Path) -> None:
+    """An author's module beside the definition."""
     (tmp_path / "authors_code.py").write_text(
         "def even(value, known):\n    return 'It takes an even number.' if value % 2 else None\n"
         "def code_in(message):\n    return message.partition('#')[2] or None\n"
-        "def greet(scope):\n    return None\n"
-        "size = 3\n"
     )
-    (tmp_path / "broken_code.py").write_text("raise RuntimeError('no database')\n")
-    (tmp_path / "unfinished_code.py").write_text("def f(:\n")
 
 
 def slot(load: Load, text: str) -> SlotDefinition:
@@ -68,33 +62,6 @@ def test_an_extractor_is_a_pattern_or_code(load: Load) -> None:
     assert pattern == re.compile("#(?P<value>.+)")
     assert callable(code)
     assert code("order #42") == "42"
-
-
-@pytest.mark.usefixtures("code")
-@pytest.mark.parametrize(
-    ("name", "problem"),
-    [
-        ("authors_code", "write `package.module:function`"),
-        ("authors_code:", "write `package.module:function`"),
-        ("authors code:even", "write `package.module:function`"),
-        ("../authors_code:even", "write `package.module:function`"),
-        ("authors_code:even()", "write `package.module:function`"),
-        ("no_such_code:even", "No module named 'no_such_code'"),
-        ("authors_code.inner:even", "'authors_code' is not a package"),
-        ("authors_code:odd", "has no attribute 'odd'"),
-        ("authors_code:size", "is not callable"),
-        ("broken_code:f", "broken_code can not be imported: RuntimeError: no database"),
-        ("unfinished_code:f", "unfinished_code can not be imported: SyntaxError"),
-    ],
-)
-def test_code_that_is_not_there_is_refused_with_the_cause(name: str, problem: str) -> None:
-    with pytest.raises(ValueError, match=problem.replace("(", r"\(")):
-        find_callable(name)
-
-
-@pytest.mark.usefixtures("code")
-def test_code_is_found_by_its_name() -> None:
-    assert find_callable("authors_code:code_in")("#7") == "7"
 
 
 def test_choices_are_names_or_names_with_synonyms(load: Load) -> None:

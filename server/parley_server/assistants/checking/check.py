@@ -6,6 +6,7 @@ from copy import deepcopy
 
 from pydantic import ValidationError
 
+from parley_server.assistants.callables import importing_from
 from parley_server.assistants.chart import Chart
 from parley_server.assistants.checking.conditions import check_conditions
 from parley_server.assistants.checking.findings import Finding, Flaw, finding
@@ -26,19 +27,21 @@ def check_definition(path: pathlib.Path) -> Sequence[Finding]:
         source = read_source(path)
     except InvalidDefinition as error:
         return [finding(str(path), defect) for defect in error.defects]
-    found = [finding(str(path), source.defect(flaw.place, flaw.message), flaw.severity) for flaw in _flaws(source)]
+    with importing_from(path.parent):
+        flaws = list(_flaws(source, path.parent))
+    found = [finding(str(path), source.defect(flaw.place, flaw.message), flaw.severity) for flaw in flaws]
     return sorted(dict.fromkeys(found), key=lambda one: (one.line, one.column))
 
 
-def _flaws(source: Source) -> Iterator[Flaw]:
+def _flaws(source: Source, folder: pathlib.Path) -> Iterator[Flaw]:
     try:
         model = AssistantModel.model_validate(source.root)
     except ValidationError as error:
         refused = [(found["loc"], found["msg"].removeprefix("Value error, ")) for found in error.errors()]
         yield from (Flaw(place, message) for place, message in refused)
-        yield from _flaws_of_the_rest(source.root, [place for place, _ in refused])
+        yield from _flaws_of_the_rest(source.root, [place for place, _ in refused], folder)
         return
-    compilation = Compilation(model)
+    compilation = Compilation(model, folder)
     assistant = compilation.run()
     yield from (Flaw(place, message) for place, message in compilation.defects)
     chart = Chart(assistant)
@@ -48,13 +51,13 @@ def _flaws(source: Source) -> Iterator[Flaw]:
     yield from check_names(chart, source.root)
 
 
-def _flaws_of_the_rest(root: Mapping[str, object], refused: Sequence[Path]) -> Iterator[Flaw]:
+def _flaws_of_the_rest(root: Mapping[str, object], refused: Sequence[Path], folder: pathlib.Path) -> Iterator[Flaw]:
     """What is wrong with a definition besides what the schema refuses, if what is left is a definition."""
     rest = deepcopy(root)
     for place in refused:
         _remove(rest, place)
     try:
-        compilation = Compilation(AssistantModel.model_validate(rest))
+        compilation = Compilation(AssistantModel.model_validate(rest), folder)
     except ValidationError:
         return
     compilation.run()
