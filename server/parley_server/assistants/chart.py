@@ -28,6 +28,8 @@ class WayKind(StrEnum):
     """Into a flow that does not hand back."""
     EXPIRED = "expired"
     """Since the user did not answer for too long."""
+    HANDOFF = "handoff"
+    """To somebody else, and back to where it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,12 @@ class Way:
     """Where the definition names the target."""
 
     def __str__(self) -> str:
-        return f"{self.origin} → {self.target} ({self.label or self.kind})"
+        return f"{self.origin} → {self.goal} ({self.label or self.kind})"
+
+    @property
+    def goal(self) -> str:
+        """Where it leads, in words."""
+        return "handoff" if self.kind is WayKind.HANDOFF else str(self.target)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +100,12 @@ class Chart:
     def start(self) -> Frame:
         """Where a conversation begins."""
         return self.initial(self.assistant.initial_flow)
+
+    @property
+    def handing_off(self) -> Sequence[Frame]:
+        """The states that give the conversation to somebody else, by themselves or by a way out."""
+        ways = {way.origin for way in self.ways if way.kind is WayKind.HANDOFF}
+        return [frame for frame, state in self.states.items() if state.handoff or frame in ways]
 
     @property
     def hands_off(self) -> bool:
@@ -146,8 +159,8 @@ class Chart:
         for index, transition in enumerate(state.transitions):
             yield Way(
                 origin=frame,
-                target=Frame(frame.flow, transition.to),
-                kind=WayKind.ON,
+                target=Frame(frame.flow, transition.to or frame.state),
+                kind=WayKind.ON if transition.to else WayKind.HANDOFF,
                 label=transition.when.name,
                 clear=transition.clear,
                 silent=not transition.say,

@@ -101,6 +101,7 @@ class Compilation:
             assign=parts.assignments((*path, "set"), state.set),
             call=self._call((*path, "call"), state.call),
             link=parts.place((*path, "link"), state.link),
+            handoff=state.handoff,
             form=FormFiller(collected, self._filler) if collected else None,
             transitions=tuple(
                 self._transition((*path, "on", index), flow, transition) for index, transition in enumerate(state.on)
@@ -116,6 +117,9 @@ class Compilation:
             self._parts.defect((*path, "next"), "a state that waits for `on` without a form has no `next`")
         if state.link and (state.on or state.next or state.collect):
             self._parts.defect((*path, "link"), "a state that goes over to another flow waits for nothing")
+        entry = [key for key in ("run", "call", "link", "handoff") if getattr(state, key)]
+        if state.handoff and len(entry) > 1:
+            self._parts.defect((*path, "handoff"), f"a state that hands off does not `{entry[0]}`: use two states")
         if bool(state.expires_after) != bool(state.expired):
             self._parts.defect((*path, "expires_after"), "say after how long, and in `expired` which state follows")
 
@@ -129,9 +133,12 @@ class Compilation:
         )
 
     def _transition(self, path: Path, flow: FlowModel, transition: TransitionModel) -> Transition:
+        if bool(transition.to) == bool(transition.handoff):
+            self._parts.defect(path, "a way out has either `to`, the state it leads to, or `handoff`")
         return Transition(
             when=self._parts.condition((*path, "when"), transition.when),
             to=self._parts.known((*path, "to"), transition.to, flow.states, "state"),
+            handoff=transition.handoff,
             say=self._parts.text((*path, "say"), transition.say),
             clear=self._parts.slots((*path, "clear"), transition.clear),
         )
@@ -206,10 +213,13 @@ class Compilation:
 
     def _may_hand_off(self) -> bool:
         model = self.model
+        machines = (*model.flows.values(), *model.sub_conversations.values())
+        states = [state for machine in machines for state in machine.states.values()]
         return (
             bool(model.fallback.max_attempts)
             or any(slot.then is GiveUp.HANDOFF for slot in model.slots.values())
             or any(reaction.handoff for reaction in (*model.intents.values(), *model.branches))
+            or any(state.handoff or any(way.handoff for way in state.on) for state in states)
         )
 
 

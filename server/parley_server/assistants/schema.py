@@ -175,8 +175,10 @@ class TransitionModel(_Model):
 
     when: str
     """A built-in condition, an intent or a CEL expression."""
-    to: str
+    to: str = ""
     """The state to go to."""
+    handoff: str = ""
+    """Instead: why somebody else is to take over the conversation, which goes on here when it is handed back."""
     say: str = ""
     """Said on the way. A template."""
     clear: list[str] = []
@@ -211,6 +213,8 @@ class StateModel(_Model):
     """A flow or sub-conversation that is started on entry; the state goes on when it hands back."""
     link: str = ""
     """A flow to go over to, `flow` or `flow/state`; it does not hand back."""
+    handoff: str = ""
+    """Why somebody else is to take over the conversation on entry; the state goes on when it is handed back."""
     collect: list[str] = []
     """The slots of the state's form, in the order in which they are asked for."""
     on: list[TransitionModel] = []

@@ -149,7 +149,10 @@ class Course:
         """Takes a way out of a state."""
         self.context = self.context.clear_slot(*transition.clear)
         self.say(transition.say)
-        yield from self.move(transition.to)
+        if transition.handoff:
+            self.hand_off(transition.handoff)
+        else:
+            yield from self.move(transition.to)
 
     def start(self, place: str, *, afresh: bool = False) -> Steps[None]:
         """Starts a flow, `flow` or `flow/state`, instead of what is running.
@@ -268,10 +271,15 @@ class Course:
         self._doubt(state)
         if self.entered:
             self.say(state.say)
+        moved = len(self.moves)
         if state.run:
             yield from self.react(state.run)
+        if len(self.moves) > moved:
+            return  # The code has led the conversation elsewhere.
         if state.call:
             yield from self.call(state.call)
+        elif state.handoff:
+            self.hand_off(state.handoff)
 
     def _link(self, place: str) -> Steps[None]:
         before = str(self.context.frame)

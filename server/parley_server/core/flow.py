@@ -20,7 +20,9 @@ class Transition:
     """A way out of a state: taken when its condition is the first that holds."""
 
     when: Condition
-    to: str
+    to: str = ""
+    handoff: str = ""
+    """Why somebody else is to take over the conversation, which stays where it is; either this or `to`."""
     say: Text = ""
     clear: tuple[str, ...] = ()
     """Slots that lose their value on the way."""
@@ -54,9 +56,9 @@ class Digress(StrEnum):
 class DialogState:
     """A state of a flow.
 
-    On entry it clears, says, runs and calls. With a form it waits until that is complete; with transitions alone it
-    waits for one of them; then, and with neither, it goes on to `next`. With none of the three it is final: its flow
-    is over.
+    On entry it clears, says, runs, and calls or hands off. With a form it waits until that is complete; with
+    transitions alone it waits for one of them; then, and with neither, it goes on to `next`. With none of the three it
+    is final: its flow is over.
     """
 
     name: str
@@ -74,6 +76,8 @@ class DialogState:
     """The flow or sub-conversation to start on entry; the state goes on when it hands back."""
     link: str = ""
     """The flow to go over to on entry, `flow` or `flow/state`; it does not hand back."""
+    handoff: str = ""
+    """Why somebody else is to take over the conversation on entry; the state goes on when it is handed back."""
     form: FormFiller | None = None
     """The slots that are collected here."""
     transitions: tuple[Transition, ...] = ()
@@ -141,7 +145,7 @@ class DialogFlow:
         """The transition that the message takes from the current state: the first whose condition holds."""
         state = self.current_state(scope.context)
         for transition in state.transitions:
-            name = f"{self.name}/{state.name} → {transition.to}"
+            name = f"{self.name}/{state.name} → {transition.to or 'handoff'}"
             if transition.when(scope):
                 explanation.note("transition", name, f"{transition.when.name} holds", taken=True)
                 return transition

@@ -82,12 +82,13 @@ def decide(
     Raises:
         AssistantFailed: The definition goes round in circles, or an author's code failed.
     """
-    if handed_back:
+    back = handed_back and context.handoff is not None
+    if back:
         context = replace(context, handoff=None)
     explanation = Explanation(wanted=explain)
     course = Course(assistant, context.set_slots(given or {}), message, now, explanation, dry_run=dry_run)
     if not context.handoff:
-        yield from _take(course)
+        yield from _take(course, back=back)
     before, after = context.slots, course.context.slots
     return Decision(
         context=course.context,
@@ -103,9 +104,9 @@ def decide(
     )
 
 
-def _take(course: Course) -> Steps[None]:
+def _take(course: Course, *, back: bool) -> Steps[None]:
     begun = bool(course.context.stack)
-    acknowledged = not begun
+    acknowledged = back or not begun
     if not begun:
         course.opening = True
         yield from course.start(course.assistant.initial_flow)
@@ -115,12 +116,15 @@ def _take(course: Course) -> Steps[None]:
         acknowledged = True
         yield from course.move(expired)
         yield from course.go_on()
+    elif back:
+        course.explanation.note("handoff", str(course.context.frame), "the conversation is handed back", taken=True)
+        yield from course.go_on()
     yield from _read(course)
     understood = yield from _answer(course)
     if understood and course.context.misses:
         course.context = replace(course.context, misses=0)
-    # The first message of a conversation, and one that comes too late, was no answer to what stands there now; one that
-    # asks for what is going on already is understood.
+    # The first message of a conversation, one that comes too late and one that hands it back were no answer to what
+    # stands there now; one that asks for what is going on already is understood.
     if not (understood or acknowledged or _asks_for_what_runs(course)):
         yield from _fall_back(course)
     yield from course.go_on()

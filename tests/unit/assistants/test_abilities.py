@@ -294,6 +294,58 @@ def test_a_summary_does_not_tell_what_is_sensitive(begin: Begin) -> None:
     assert talk.context.handoff.summary == "color: …\nuser: to a human"
 
 
+STUCK = """
+slots: {size: {type: integer, prompt: "Which size?"}}
+flows:
+  order:
+    states:
+      ask: {collect: [size], on: [{when: cancel, handoff: the user gives up, say: "Wait.", clear: [size]}], next: check}
+      check: {say: "Sure?", on: [{when: confirm, to: person}, {when: deny, to: end}]}
+      person: {phase: processing, say: "A person has to sign.", handoff: to be signed, next: end}
+      end: {say: "Done."}
+"""
+
+
+def test_a_state_hands_the_conversation_off_and_goes_on_when_it_is_back(begin: Begin) -> None:
+    talk = begin(STUCK)
+    talk.say(understood(gives={"size": 2}))
+
+    given = talk.say(YES)
+    assert given.reply == "A person has to sign. I hand you over to a colleague."
+    assert (talk.context.handoff and talk.context.handoff.reason, talk.context.position) == (
+        "to be signed",
+        "order/person",
+    )
+    assert talk.say(NO).reply == ""
+
+    assert talk.say(understood("it is signed"), handed_back=True).reply == "Done."
+    assert talk.context.position == "order/end"
+
+
+def test_a_way_out_hands_the_conversation_off_and_leaves_it_where_it_is(begin: Begin) -> None:
+    talk = begin(STUCK)
+
+    assert talk.say(command("cancel")).reply == "Wait. I hand you over to a colleague."
+    assert (talk.context.handoff and talk.context.handoff.reason, talk.context.position) == (
+        "the user gives up",
+        "order/ask",
+    )
+
+    assert talk.say(understood("he likes to stay"), handed_back=True).reply == "Which size?"
+    assert talk.say(command("cancel"), handed_back=True).reply == "Wait. I hand you over to a colleague."
+
+
+def test_code_that_leads_elsewhere_leaves_what_its_state_would_have_done(begin: Begin, tmp_path: Path) -> None:
+    (tmp_path / "leading.py").write_text(
+        "from parley_server.core.reactions import Reaction\ndef away(scope): return Reaction(to='end')\n"
+    )
+    sub = "sub_conversations: {aside: {states: {s: {say: Never said.}}}}\n"
+
+    talk = begin("flows: {f: {states: {s: {run: 'leading:away', call: aside, next: end}, end: {say: Bye.}}}}\n" + sub)
+
+    assert talk.context.position == "f/end"
+
+
 # Flows that call flows.
 
 TRIP = """

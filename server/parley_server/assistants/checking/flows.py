@@ -37,7 +37,7 @@ def _unreachable(chart: Chart) -> Iterator[Flaw]:
 def _over_at_once(chart: Chart) -> Iterator[Flaw]:
     for name, machine in chart.assistant.machines.items():
         state = machine.initial_state
-        if state.final and not state.run and len(machine.states) > 1:
+        if state.final and not (state.run or state.handoff) and len(machine.states) > 1:
             place = chart.place(chart.initial(name))
             yield Flaw(place, f"`{name}` is over where it begins: no way leads on from here", Severity.WARNING)
 
@@ -50,7 +50,8 @@ def _silences(chart: Chart) -> Iterator[Flaw]:
         if state.form and not (state.next or state.say):
             text = "nothing is said when its form is complete: it has neither `next` nor `say`"
             yield Flaw(chart.place(frame), text, Severity.WARNING)
-        if state.final and frame.flow not in called and not (state.say or state.run or state.call):
+        speaks = state.say or state.run or state.call or state.handoff
+        if state.final and frame.flow not in called and not speaks:
             silent = [way.origin.state for way in chart.ways if way.target == frame and way.silent]
             if silent:
                 text = f"the flow is over without a word when {listed(silent)} leads here"
@@ -101,7 +102,9 @@ def _can_end(chart: Chart, frame: Frame, ending: set[Frame], *, escapes: bool, t
     ways = chart.ways_from(frame)
     if through_calls and any(way.kind is WayKind.CALL and way.target not in ending for way in ways):
         return False
-    if state.final or state.run or (escapes and (state.form or state.transitions)):
+    if state.final or state.run or state.handoff or (escapes and (state.form or state.transitions)):
+        return True
+    if any(way.kind is WayKind.HANDOFF for way in ways):
         return True
     return any(way.kind is not WayKind.CALL and way.target in ending for way in ways)
 
@@ -138,7 +141,7 @@ def _rounds(chart: Chart) -> Iterator[Flaw]:
 
 def _goes_on_to(chart: Chart, frame: Frame) -> Frame | None:
     """Where a conversation goes from a state by itself; None: code decides, or what the state calls may wait."""
-    if chart.states[frame].run:
+    if chart.states[frame].run or chart.states[frame].handoff:
         return None
     onward = {way.kind: way.target for way in chart.ways_from(frame)}
     called = onward.get(WayKind.CALL)
@@ -149,7 +152,7 @@ def _goes_on_to(chart: Chart, frame: Frame) -> Frame | None:
 
 def _waits(chart: Chart, frame: Frame) -> bool:
     state = chart.states[frame]
-    return bool(state.form or state.transitions or state.run)
+    return bool(state.form or state.transitions or state.run or state.handoff)
 
 
 def _asks_again(chart: Chart, states: Sequence[Frame]) -> bool:

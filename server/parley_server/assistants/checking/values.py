@@ -162,7 +162,9 @@ class Values:
     def _rests(self, frame: Frame) -> bool:
         """Whether a conversation may wait at a state."""
         state = self.chart.states[frame]
-        return bool(state.form or state.transitions) or (state.final and frame.flow in self.chart.assistant.flows)
+        return bool(state.form or state.transitions or state.handoff) or (
+            state.final and frame.flow in self.chart.assistant.flows
+        )
 
     def _from_aside(self) -> frozenset[str]:
         """The slots that may have a value anywhere: no path leads to them, or one that may be taken at any time."""

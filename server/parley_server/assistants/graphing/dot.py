@@ -18,6 +18,7 @@ _STYLE = {
     WayKind.CALL: 'color="#7c4dbd" style=dashed arrowhead=vee',
     WayKind.LINK: 'color="#7c4dbd" penwidth=1.5',
     WayKind.EXPIRED: 'color="#a16207" style=dotted penwidth=1.5',
+    WayKind.HANDOFF: 'color="#c08a2e"',
 }
 _HEAD = f"""\
 digraph {{
@@ -60,6 +61,8 @@ def _frames(chart: Chart, coverage: Coverage | None) -> Iterator[str]:
         for frame in chart.states:
             if frame.flow == machine:
                 yield f"    {_box(chart, frame, coverage)}"
+        if any(frame.flow == machine for frame in chart.handing_off):
+            yield f'    {_quoted(f"handoff {machine}")} [label="a colleague" color="#d6a85c" fillcolor="#fdf6e7"]'
         yield "  }"
 
 
@@ -81,7 +84,11 @@ def _arrows(chart: Chart, coverage: Coverage | None) -> Iterator[str]:
     for machine in chart.assistant.machines:
         yield f'  {_quoted(f"begin {machine}")} -> {_quoted(chart.initial(machine))} [color="{_INK}"]'
     for line in lines(chart, coverage):
-        yield f"  {_quoted(line.origin)} -> {_quoted(line.target)} [{_STYLE[line.kind]} {_label(line)}]"
+        target = f"handoff {line.origin.flow}" if line.kind is WayKind.HANDOFF else line.target
+        yield f"  {_quoted(line.origin)} -> {_quoted(target)} [{_STYLE[line.kind]} {_label(line)}]"
+    for frame in chart.handing_off:
+        if chart.states[frame].handoff:
+            yield f"  {_quoted(frame)} -> {_quoted(f'handoff {frame.flow}')} [{_STYLE[WayKind.HANDOFF]}]"
 
 
 def _label(line: Line) -> str:

@@ -13,6 +13,7 @@ _ARROW = {
     WayKind.CALL: "-.->",
     WayKind.LINK: "==>",
     WayKind.EXPIRED: "-.->",
+    WayKind.HANDOFF: "-->",
 }
 _CLASSES = """\
   classDef form fill:#dbeafe,stroke:#3b6fb5
@@ -43,6 +44,8 @@ def _boxes(chart: Chart, coverage: Coverage | None) -> Iterator[str]:
             if coverage:
                 kind = "covered" if coverage.has_state(frame) else "missed"
             yield f"    {_name(frame)}{box}{f':::{kind}' if kind else ''}"
+        if any(frame.flow == machine for frame in chart.handing_off):
+            yield f"    h_{machine}[/a colleague/]"
         yield "  end"
 
 
@@ -53,10 +56,14 @@ def _arrows(chart: Chart, coverage: Coverage | None) -> Iterator[str]:
     first = len(chart.assistant.machines)
     for index, line in enumerate(lines(chart, coverage), start=first):
         label = f'|"{"<br/>".join(map(_text, line.label))}"|' if line.label else ""
-        yield f"  {_name(line.origin)} {_ARROW[line.kind]}{label} {_name(line.target)}"
+        target = f"h_{line.origin.flow}" if line.kind is WayKind.HANDOFF else _name(line.target)
+        yield f"  {_name(line.origin)} {_ARROW[line.kind]}{label} {target}"
         if line.covered is not None:
             coloured.append(f"  linkStyle {index} stroke:{'#1a7f4b' if line.covered else '#c0362c'}")
     yield from coloured
+    for frame in chart.handing_off:
+        if chart.states[frame].handoff:
+            yield f"  {_name(frame)} --> h_{frame.flow}"
     for entrance in chart.entrances:
         door = f'd_{entrance.opener}_{entrance.name}>"{entrance.opener} {_text(entrance.name)}"]'
         yield f"  {door} {'-.->' if entrance.calls else '-->'} {_name(entrance.target)}"

@@ -154,9 +154,10 @@ def went_through(chart: Chart, decision: Decision) -> Coverage:
     coverage = Coverage(states=Counter(to_state for _, to_state in moves.elements()))
     # What a message or a timer did is told; what is left of the moves between two states went by itself.
     for way in sorted(chart.ways, key=lambda way: way.kind not in (WayKind.ON, WayKind.EXPIRED)):
-        move = (str(way.origin), str(way.target))
-        if way.kind is WayKind.ON:
-            went = ("transition", f"{way.origin} → {way.target.state}", f"{way.label} holds") in taken
+        move = (str(way.origin), way.goal)
+        if way.kind in (WayKind.ON, WayKind.HANDOFF):
+            goal = way.goal.removeprefix(f"{way.origin.flow}/")
+            went = ("transition", f"{way.origin} → {goal}", f"{way.label} holds") in taken
         else:
             went = moves[move] > 0 and (way.kind is not WayKind.EXPIRED or move[0] in timers)
         if went:
