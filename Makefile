@@ -56,7 +56,7 @@ release-protos: $(INSTALLED) ## Make the protos as they are the ones that later 
 	$(BIN)/buf build protos --as-file-descriptor-set --exclude-source-info -o protos/released.binpb
 
 lock: ## Install the newest versions and pin them in constraints.txt
-	rm -rf .venv && $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --editable '.[server,redis,graph,dev]'
+	rm -rf .venv && $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --editable '.[server,redis,graph,openai,dev]'
 	sed -i '/^[^#]/d' constraints.txt && $(BIN)/pip freeze --exclude-editable >> constraints.txt
 
 setup: $(INSTALLED) ## Set up .venv with the pinned versions
@@ -78,7 +78,7 @@ clean: ## Remove what was set up and generated
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("parley needs Python 3.11 or later") if sys.version_info < (3, 11) else None'
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[server,redis,graph,dev]' --constraint constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[server,redis,graph,openai,dev]' --constraint constraints.txt
 	touch $@
 
 $(PROTO_INSTALLED): protos/toolchain.txt
