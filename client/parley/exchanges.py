@@ -60,11 +60,12 @@ class TurnExchange(Exchange[conversation_pb2.ChatRequest, conversation_pb2.ChatR
         self._heartbeats = heartbeats
         self._handed_out: list[Event] = []
         self._sent: list[Event] = []
+        self._length = 0
         self._repeat: _Repeat | None = None
 
     def begin_attempt(self) -> conversation_pb2.ChatRequest:
         """Begins an attempt, whose events are measured by those that the caller holds."""
-        self._sent = []
+        self._sent, self._length = [], 0
         self._repeat = _Repeat(self._handed_out) if self._handed_out else None
         return super().begin_attempt()
 
@@ -75,12 +76,28 @@ class TurnExchange(Exchange[conversation_pb2.ChatRequest, conversation_pb2.ChatR
             if isinstance(event, Heartbeat):
                 if self._heartbeats:
                     yield event
+            elif event is not None and self._replaces(event):
+                self._handed_out = list(self._sent)
+                yield from (Restarted(), *self._sent)
             elif event is not None:
                 self._sent.append(event)
                 for news in self._news_in(event):
                     self._handed_out.append(news)
                     self.completed = isinstance(news, TurnCompleted)
                     yield news
+
+    def _replaces(self, event: Event) -> bool:
+        """Whether a piece takes back what was sent of the reply; then `_sent` is what stands."""
+        if not isinstance(event, TextDelta):
+            return False
+        sent_before, self._length = self._length, event.offset + len(event.text)
+        if event.offset >= sent_before:
+            return False
+        text = "".join(sent.text for sent in self._sent if isinstance(sent, TextDelta))
+        self._repeat = None
+        self._sent = [sent for sent in self._sent if not isinstance(sent, TextDelta)]
+        self._sent.append(TextDelta(text=text[: event.offset] + event.text, offset=0))
+        return True
 
     def _news_in(self, event: Event) -> Sequence[Event]:
         if self._repeat is None:

@@ -12,7 +12,8 @@ from multiprocessing import parent_process
 
 from parley_server.errors import StoreError
 from parley_server.library import Library
-from parley_server.nlu.rules import RulesUnderstander
+from parley_server.model_access import open_model
+from parley_server.nlu.understanders import Understanders
 from parley_server.rpc.server import RpcServer
 from parley_server.rpc.servicer import ConversationServicer
 from parley_server.service.chat import Chat
@@ -63,12 +64,16 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         options = replace(settings.store_options, clock=clock)
         store = await open_store(settings.store, durability=settings.least_durability, options=options)
         closing.push_async_callback(store.close)
-        turns = RunningTurns(waiting_limit=limits.waiting_turns)
+        model = open_model(settings)
+        if model:
+            closing.push_async_callback(model.close)
+        turns = RunningTurns(waiting_limit=limits.waiting_turns, heartbeat=timedelta(seconds=settings.heartbeat))
         closing.push_async_exit(_ending(turns.drain, grace))
         chat = Chat(
             store=store,
             catalogue=catalogue,
-            understander=RulesUnderstander(),
+            understander_of=Understanders(settings.preferred_nlu, has_model=model is not None).of,
+            model=model,
             running=turns,
             limits=limits,
             clock=clock,

@@ -18,6 +18,8 @@
     │   ├── StoreUnavailable       the store did not answer
     │   ├── StoreFull              the store has no room left
     │   └── SessionCorrupt         what is stored of a session can not be read
+    ├── ModelUnavailable           the language model gave no answer, and the assistant has no text without it
+    │   └── ModelAllowanceSpent    the session or its tenant has used up what it may use of the model
     ├── AssistantFailed            a definition failed while it ran
     ├── VersionNotLoaded           the version that a session began with is not loaded, and it can not move to another
     ├── InvalidDefinition          a definition has defects; it was not loaded
@@ -29,6 +31,7 @@ This module must not know gRPC: `parley_server.rpc.statuses` maps these errors t
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,45 @@ class SessionCorrupt(StoreError):
 
     def __init__(self, session_id: str, reason: str) -> None:
         super().__init__(f"the stored session can not be read: {reason}", session_id=session_id)
+
+
+class ModelFault(StrEnum):
+    """Why a language model gave no answer."""
+
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    REJECTED = "rejected"
+    """The model's server does not take the request: its address, key, model or limits are at fault."""
+    GARBLED = "garbled"
+    """What came is no answer of the protocol, or not in the form that was asked for, or broke off."""
+    REFUSED = "refused"
+    """The model, or a filter behind it, does not want to answer."""
+    BUSY = "busy"
+    """As many calls as may are waiting for the model."""
+    RESTING = "resting"
+    """It failed again and again, and is left alone for a while."""
+    SPENT = "spent"
+    """What may be used of it is used up."""
+    ABSENT = "absent"
+    """None is configured."""
+
+
+class ModelUnavailable(ParleyError):
+    """The language model gave no answer that could be used; nothing was saved."""
+
+    def __init__(self, fault: ModelFault, *, retry_after: timedelta | None = timedelta(seconds=1)) -> None:
+        super().__init__(f"the language model gave no answer ({fault}), and there is no text without it", fault=fault)
+        self.fault = fault
+        self.retry_after = retry_after
+
+
+class ModelAllowanceSpent(ModelUnavailable):
+    """The session, or its tenant for this hour, has used as much of the language model as it may."""
+
+    def __init__(self, retry_after: timedelta | None) -> None:
+        super().__init__(ModelFault.SPENT, retry_after=retry_after)
 
 
 class AssistantFailed(ParleyError):

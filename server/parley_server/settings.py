@@ -9,12 +9,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from parley_server.core.generation import Nlu
 from parley_server.errors import InvalidSettings
 from parley_server.stores.options import StoreOptions
 from parley_server.stores.protocol import Durability
 
 _LOG_LEVELS = ("debug", "info", "warning", "error")
-_MOST_SECONDS = 1e9
+_MOST = 1e9
+"""Of seconds, and of tokens and money."""
+_TIMES = ("lease", "store_timeout", "turn_budget", "first_token", "next_token", "heartbeat")
+_AMOUNTS = (
+    *("idle_expiry", "drain_delay", "grace"),
+    *("session_tokens", "tenant_tokens", "input_price", "output_price", "session_cost", "tenant_cost"),
+)
 
 
 def _setting(default: object, meaning: str) -> Any:
@@ -34,6 +41,29 @@ class Settings:
     )
     durability: str = _setting("", "What a committed turn must outlive: none, process, disk or replicated.")
     workers: int = _setting(1, "How many processes serve; they share the port and the store.")
+    nlu: str = _setting(
+        "",
+        "Who understands messages, where an assistant does not say: rules, openai (the model) or cascade (the model "
+        "where the rules leave something open); without it cascade where there is a model.",
+    )
+    model: str = _setting(
+        "", "The language model's name; with a key, or a base URL, it is asked. Needs the extra `openai`."
+    )
+    base_url: str = _setting("", "Where the model is served, by the OpenAI protocol; without it at OpenAI.")
+    api_key_file: str = _setting(
+        "", "A file with the key of the model's server; without it `PARLEY_API_KEY` or `OPENAI_API_KEY` has it."
+    )
+    model_json: bool = _setting(False, "Ask the model for JSON of any shape, where its server knows no JSON Schema.")
+    model_calls: int = _setting(1000, "How many calls of the model may run at once; as many again may wait.")
+    first_token: float = _setting(20.0, "Seconds that the model may be silent before it begins.")
+    next_token: float = _setting(10.0, "Seconds that the model may be silent while it writes.")
+    session_tokens: int = _setting(0, "Tokens that a session may use of the model; 0: any number.")
+    tenant_tokens: int = _setting(0, "Tokens that all its sessions may use in an hour, in each process; 0: any number.")
+    input_price: float = _setting(0.0, "What a million tokens cost that the model is sent.")
+    output_price: float = _setting(0.0, "What a million tokens cost that the model writes.")
+    session_cost: float = _setting(0.0, "What the model may cost for a session; 0: anything.")
+    tenant_cost: float = _setting(0.0, "What it may cost in an hour, in each process; 0: anything.")
+    heartbeat: float = _setting(10.0, "Seconds after which a caller who hears nothing is sent a heartbeat.")
     idle_expiry: float = _setting(3600.0, "Seconds that a session outlives its last turn; 0: for ever.")
     turn_budget: float = _setting(60.0, "Seconds that a turn may take when its caller sets no deadline.")
     waiting_turns: int = _setting(64, "How many turns of one session may run or wait at once.")
@@ -57,13 +87,12 @@ class Settings:
                 ("listen", not _is_address(self.listen), "write HOST:PORT"),
                 ("durability", self.durability not in ("", *_durabilities()), f"one of {', '.join(_durabilities())}"),
                 ("workers", self.workers < 1, "must be at least 1"),
-                ("lease", not 0 < self.lease <= _MOST_SECONDS, "must be more than 0 and at most 1e9"),
-                ("store_timeout", not 0 < self.store_timeout <= _MOST_SECONDS, "must be more than 0 and at most 1e9"),
-                ("idle_expiry", not 0 <= self.idle_expiry <= _MOST_SECONDS, "must be 0 to 1e9"),
-                ("turn_budget", not 0 < self.turn_budget <= _MOST_SECONDS, "must be more than 0 and at most 1e9"),
+                ("nlu", self.nlu not in ("", *Nlu), f"one of {', '.join(Nlu)}"),
+                ("base_url", not _is_url(self.base_url), "write http://HOST… or https://HOST…"),
+                ("model_calls", self.model_calls < 1, "must be at least 1"),
                 ("waiting_turns", self.waiting_turns < 1, "must be at least 1"),
-                ("drain_delay", not 0 <= self.drain_delay <= _MOST_SECONDS, "must be 0 to 1e9"),
-                ("grace", not 0 <= self.grace <= _MOST_SECONDS, "must be 0 to 1e9"),
+                *((n, not 0 < getattr(self, n) <= _MOST, "must be more than 0 and at most 1e9") for n in _TIMES),
+                *((n, not 0 <= getattr(self, n) <= _MOST, "must be 0 to 1e9") for n in _AMOUNTS),
                 ("log_level", self.log_level not in _LOG_LEVELS, f"one of {', '.join(_LOG_LEVELS)}"),
             )
             if wrong
@@ -84,6 +113,11 @@ class Settings:
             lease=timedelta(seconds=self.lease),
             timeout=timedelta(seconds=self.store_timeout),
         )
+
+    @property
+    def preferred_nlu(self) -> Nlu:
+        """Who understands messages, where there is a model and an assistant does not say."""
+        return Nlu(self.nlu) if self.nlu else Nlu.CASCADE
 
     @property
     def least_durability(self) -> Durability | None:
@@ -108,9 +142,13 @@ def settings_table() -> str:
     rows = ["| option | environment | default | meaning |", "| --- | --- | --- | --- |"]
     for setting in fields(Settings):
         option = setting.name.replace("_", "-")
-        default = f"`{setting.default}`" if setting.default not in ((), "") else ""
+        default = f"`{setting.default}`" if setting.default not in ((), "") and setting.default is not False else ""
         rows.append(f"| `--{option}` | `PARLEY_{setting.name.upper()}` | {default} | {setting.metadata['meaning']} |")
     return "\n".join(rows)
+
+
+def _is_url(text: str) -> bool:
+    return not text or (text.startswith(("http://", "https://")) and bool(text.partition("://")[2]))
 
 
 def _is_address(text: str) -> bool:

@@ -7,10 +7,12 @@ from typing import Any, TypeVar
 from parley_server.core.assistant import Assistant
 from parley_server.core.conditions import Scope
 from parley_server.core.context import ConversationContext
+from parley_server.core.decision import Decision
 from parley_server.core.effects import Perform, Steps, Understand
 from parley_server.core.slots import Candidate, SlotsChange, SlotValue
-from parley_server.core.turn import Decision, decide
+from parley_server.core.turn import decide
 from parley_server.core.understanding import Situation, Understanding
+from parley_server.errors import ModelFault, ModelUnavailable
 
 T = TypeVar("T")
 
@@ -98,5 +100,7 @@ class Talk:
             if isinstance(effect, Understand):
                 self.situations.append(effect.situation)
                 result = fixed or understanding(effect.situation)  # type: ignore[operator]  # it is one or the other
-            else:
+            elif isinstance(effect, Perform):
                 result = effect.code(*effect.arguments)
+            else:
+                result = ModelUnavailable(ModelFault.ABSENT)

@@ -27,7 +27,9 @@ _GRACE = timedelta(seconds=5)
 class _Listener:
     """Understands nothing but the words, as the echo needs no more."""
 
-    async def understand(self, message: str, situation: Situation) -> Understanding:
+    recent_turns = 0
+
+    async def understand(self, message: str, situation: Situation, _consultation: object) -> Understanding:
         return Understanding(message=message)
 
 
@@ -98,7 +100,8 @@ async def core(store: StateStore) -> AsyncIterator[Core]:
     chat = Chat(
         store=store,
         catalogue=catalogue,
-        understander=_Listener(),
+        understander_of=lambda _: _Listener(),
+        model=None,
         running=turns,
         limits=limits,
         clock=utc_now,

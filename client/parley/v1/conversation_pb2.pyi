@@ -212,11 +212,11 @@ class ChatEvent(_message.Message):
     TURN_COMPLETED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def turn_started(self) -> Global___TurnStarted:
-        """The turn has begun. Always first."""
+        """The turn has begun. First, but for heartbeats."""
 
     @_builtins.property
     def slots_changed(self) -> _session_pb2.SlotsChanged:
-        """Slots were filled, cleared or refused."""
+        """Slots were filled, cleared or refused; where it comes more than once in a turn, what is new."""
 
     @_builtins.property
     def state_changed(self) -> _session_pb2.StateChanged:
@@ -228,7 +228,7 @@ class ChatEvent(_message.Message):
 
     @_builtins.property
     def heartbeat(self) -> Global___Heartbeat:
-        """Nothing new: sent while a model is silent, so that proxies leave the stream alone."""
+        """Nothing new: sent when there was nothing to say for ten seconds, so that proxies leave the stream alone."""
 
     @_builtins.property
     def turn_completed(self) -> Global___TurnCompleted:
@@ -295,7 +295,9 @@ class TextDelta(_message.Message):
     text: _builtins.str
     """The piece."""
     offset: _builtins.int
-    """Where it begins in the reply, in Unicode code points."""
+    """Where it begins in the reply, in Unicode code points. Where that is before the end of the pieces so far, the piece
+    replaces what they said from there on: a model broke off, and a template says it instead.
+    """
     def __init__(
         self,
         *,
@@ -312,7 +314,7 @@ Global___TextDelta: _TypeAlias = TextDelta  # noqa: Y015
 
 @_typing.final
 class Heartbeat(_message.Message):
-    """Nothing new."""
+    """Nothing new: the turn waits for the one before it, or for a model."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

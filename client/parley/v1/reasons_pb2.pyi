@@ -132,6 +132,19 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
         {"reason": "VERSION_NOT_LOADED", "domain": "parley.v1",
          "metadata": {"applied": "no", "session_id": "s-1", "assistant": "booking", "version": "42f30221a416"}}
     """
+    ERROR_REASON_MODEL_UNAVAILABLE: _ErrorReason.ValueType  # 20
+    """The language model gave no answer, and the assistant has no text that stands in for it. UNAVAILABLE, with a
+    RetryInfo where a retry makes sense; the metadata's `fault` says what went wrong: `timeout`, `unreachable`,
+    `rate_limited`, `server_error`, `rejected`, `garbled`, `refused`, `busy`, `resting` or `absent`.
+
+        {"reason": "MODEL_UNAVAILABLE", "domain": "parley.v1", "metadata": {"applied": "no", "fault": "timeout"}}
+    """
+    ERROR_REASON_MODEL_ALLOWANCE_SPENT: _ErrorReason.ValueType  # 21
+    """The session, or its tenant for this hour, has used as much of the language model as it may, and the assistant has no
+    text that stands in for it. RESOURCE_EXHAUSTED.
+
+        {"reason": "MODEL_ALLOWANCE_SPENT", "domain": "parley.v1", "metadata": {"applied": "no", "fault": "spent"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of the `google.rpc.ErrorInfo` (domain `parley.v1`) that travels with every status that parley itself
@@ -249,5 +262,18 @@ the session could move to it. FAILED_PRECONDITION.
 
     {"reason": "VERSION_NOT_LOADED", "domain": "parley.v1",
      "metadata": {"applied": "no", "session_id": "s-1", "assistant": "booking", "version": "42f30221a416"}}
+"""
+ERROR_REASON_MODEL_UNAVAILABLE: ErrorReason.ValueType  # 20
+"""The language model gave no answer, and the assistant has no text that stands in for it. UNAVAILABLE, with a
+RetryInfo where a retry makes sense; the metadata's `fault` says what went wrong: `timeout`, `unreachable`,
+`rate_limited`, `server_error`, `rejected`, `garbled`, `refused`, `busy`, `resting` or `absent`.
+
+    {"reason": "MODEL_UNAVAILABLE", "domain": "parley.v1", "metadata": {"applied": "no", "fault": "timeout"}}
+"""
+ERROR_REASON_MODEL_ALLOWANCE_SPENT: ErrorReason.ValueType  # 21
+"""The session, or its tenant for this hour, has used as much of the language model as it may, and the assistant has no
+text that stands in for it. RESOURCE_EXHAUSTED.
+
+    {"reason": "MODEL_ALLOWANCE_SPENT", "domain": "parley.v1", "metadata": {"applied": "no", "fault": "spent"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -26,6 +26,7 @@ from parley_server.core.branching import BranchingConversation, ConversationBran
 from parley_server.core.conditions import BUILT_IN
 from parley_server.core.filling import FormFiller, SlotFiller
 from parley_server.core.flow import Call, DialogFlow, DialogState, Transition
+from parley_server.core.generation import ModelProfile, Older
 from parley_server.core.intents import Intent, IntentRouter
 from parley_server.core.reactions import Handler, Reaction
 from parley_server.core.slots import GiveUp
@@ -70,7 +71,9 @@ class Compilation:
             fallback=self._fallback(model.fallback),
             texts=self._texts(model.texts),
             migration=self._migration(model.migrate),
-            recent_turns=_RECENT_TURNS if self._parts.has_code or self._may_hand_off() else 0,
+            nlu=model.nlu,
+            model=ModelProfile(**model.model.model_dump()),
+            recent_turns=self._recent_turns(),
         )
 
     # Flows.
@@ -97,6 +100,7 @@ class Compilation:
             phase=state.phase,
             clear=parts.slots((*path, "clear"), state.clear),
             say=parts.text((*path, "say"), state.say),
+            generate=parts.generation((*path, "generate"), state.generate),
             run=parts.action((*path, "run"), state.run),
             assign=parts.assignments((*path, "set"), state.set),
             call=self._call((*path, "call"), state.call),
@@ -166,7 +170,7 @@ class Compilation:
         moves = [key for key in ("to", "start", "call", "handoff") if getattr(reaction, key)]
         if len(moves) > 1:
             parts.defect((*path, moves[1]), f"it moves already, by `{moves[0]}`")
-        if reaction.run and (moves or reaction.clear or reaction.say):
+        if reaction.run and (moves or reaction.clear or reaction.say or reaction.generate):
             parts.defect((*path, "run"), "code makes the whole reaction: nothing else stands beside it")
         if reaction.run:
             return parts.action((*path, "run"), reaction.run)
@@ -174,6 +178,7 @@ class Compilation:
         compiled = Reaction(
             clear=parts.slots((*path, "clear"), reaction.clear),
             say=parts.text((*path, "say"), reaction.say),
+            generate=parts.generation((*path, "generate"), reaction.generate),
             to=parts.known((*path, "to"), reaction.to, states, "state"),
             start=parts.place((*path, "start"), reaction.start),
             call=parts.callee((*path, "call"), reaction.call),
@@ -210,6 +215,12 @@ class Compilation:
     def _texts(self, texts: TextsModel) -> Texts:
         given = {name: self._parts.text(("texts", name), text) for name, text in texts if text}
         return Texts(**given)
+
+    def _recent_turns(self) -> int:
+        profile = self.model.model
+        # Turns are summed up when as many again have been left out.
+        shown = profile.recent_turns * (2 if profile.older is Older.SUMMARIZE else 1) if self._parts.has_texts else 0
+        return max(shown, _RECENT_TURNS if self._parts.has_code or self._may_hand_off() else 0)
 
     def _may_hand_off(self) -> bool:
         model = self.model

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 from parley_server.assistants.callables import find_callable
 from parley_server.assistants.expressions import Expressions
-from parley_server.assistants.schema import AssistantModel
+from parley_server.assistants.schema import AssistantModel, GenerateModel
 from parley_server.assistants.templates import NAMES, compile_template
 from parley_server.core.conditions import ALWAYS, BUILT_IN, Condition, Scope, intent_is
 from parley_server.core.flow import Assignments
+from parley_server.core.generation import Generation
 from parley_server.core.reactions import Action
 from parley_server.core.texts import Text
 
@@ -32,6 +33,8 @@ class Parts:
         self.defects: list[tuple[Path, str]] = []
         self.has_code = False
         """Whether any code of the author was named."""
+        self.has_texts = False
+        """Whether the model is to write any text."""
 
     def defect(self, path: Path, message: str) -> None:
         """Writes down what is wrong at a place."""
@@ -84,6 +87,14 @@ class Parts:
     def code(self, path: Path, name: str, *takes: type) -> Callable[..., Any] | None:
         """An author's code, which is called with arguments of these types."""
         return self.attempt(path, lambda: find_callable(name, takes, self._folder))
+
+    def generation(self, path: Path, model: GenerateModel | None) -> Generation | None:
+        """A text that the model writes."""
+        if model is None:
+            return None
+        self.has_texts = True
+        otherwise = self.text((*path, "otherwise"), model.otherwise)
+        return Generation(instructions=model.instructions, otherwise=otherwise, max_tokens=model.max_tokens)
 
     def condition(self, path: Path, source: str) -> Condition:
         """A built-in condition, an intent or an expression."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from parley_server.core.context import ConversationPhase
 from parley_server.core.flow import Digress
+from parley_server.core.generation import Nlu, Older
 from parley_server.core.slots import GiveUp, SlotType
 
 
@@ -128,6 +129,25 @@ class SlotModel(_Model):
     """Never logged, and never kept where it was refused."""
 
 
+class GenerateModel(_Model):
+    """A text that the language model writes."""
+
+    instructions: str = Field(min_length=1)
+    """What it is to write. It is told the slots and what was said; this is no template."""
+    otherwise: str = ""
+    """What is said where the model gives no answer; without it the turn fails then. A template."""
+    max_tokens: int = Field(default=500, ge=1, le=4096)
+    """The most tokens that it may take."""
+
+
+def _as_generate(given: object) -> object:
+    return {"instructions": given} if isinstance(given, str) and given else given or None
+
+
+Generate = Annotated[GenerateModel | None, BeforeValidator(_as_generate, json_schema_input_type=str | GenerateModel)]
+"""A text that the language model writes, or what it is to write."""
+
+
 class ReactionModel(_Model):
     """What to do: change slots, say, move."""
 
@@ -135,6 +155,8 @@ class ReactionModel(_Model):
     """Slots that lose their value."""
     say: str = ""
     """What to say. A template."""
+    generate: Generate = None
+    """What the language model says after that."""
     to: str = ""
     """The state of the current flow to go to."""
     start: str = ""
@@ -205,6 +227,9 @@ class StateModel(_Model):
     """Slots that lose their value on entry."""
     say: str = ""
     """Said on entry, and asked again while the state waits without a form. A template."""
+    generate: Generate = None
+    """What the language model says on entry, after that. While the state waits without a form, it answers every message
+    that takes no way out."""
     run: str = ""
     """A callable that runs on entry."""
     set: dict[str, str] = {}
@@ -287,6 +312,25 @@ class MigrateModel(_Model):
     """Values of slots that the older version did not have; a date or time in ISO 8601."""
 
 
+class ProfileModel(_Model):
+    """How the assistant uses the language model that the server has."""
+
+    name: str = ""
+    """The model's name; without it the server's."""
+    instructions: str = ""
+    """What the model is told with every text that it writes: who it speaks for, and what it knows. No template."""
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    """How freely it writes; without it as it does by itself."""
+    recent_turns: int = Field(default=10, ge=1, le=100)
+    """How many of the last turns it is shown at the most."""
+    prompt_tokens: int = Field(default=3000, ge=100)
+    """About how many tokens of them; the oldest are left out first."""
+    older: Older = Older.DROP
+    """What becomes of the turns that are left out."""
+    sensitive: bool = False
+    """Whether it is shown sensitive slots and what users say of them."""
+
+
 class AssistantModel(_Model):
     """A whole definition."""
 
@@ -304,6 +348,10 @@ class AssistantModel(_Model):
     """What messages may be for."""
     flows: dict[Name, FlowModel] = Field(min_length=1)
     """The flows; a conversation begins with the first."""
+    nlu: Nlu | None = None
+    """Who understands messages; without it whom the server prefers."""
+    model: ProfileModel = ProfileModel()
+    """How it uses the language model."""
     branches: list[BranchModel] = []
     """What is tried before the flow."""
     sub_conversations: dict[Name, FlowModel] = {}

@@ -28,13 +28,14 @@ def parley() -> None:
 
 def _settings_options(command: _F) -> _F:
     for setting in reversed(fields(Settings)):
-        many = setting.default == ()
+        many, is_flag = setting.default == (), setting.default is False
         command = click.option(
             f"--{setting.name.replace('_', '-')}",
             envvar=f"PARLEY_{setting.name.upper()}",
             default=None if many else setting.default,
             show_default=setting.default not in ((), ""),
             multiple=many,
+            is_flag=is_flag,
             type=click.Path(path_type=Path) if many else type(setting.default),
             help=setting.metadata["meaning"],
         )(command)

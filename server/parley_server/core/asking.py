@@ -9,6 +9,7 @@ from parley_server.core.course import Course
 from parley_server.core.effects import Steps
 from parley_server.core.slots import Choice, GiveUp, SlotDefinition, SlotType
 from parley_server.core.understanding import Situation
+from parley_server.core.withholding import shown_messages
 
 OPTION = "(option)"
 """The slot that the choice among several intents is read as; no slot of an assistant can have this name."""
@@ -38,10 +39,11 @@ def situation_of(course: Course, extracted: Mapping[str, str]) -> Situation:
         requested=requested,
         confirming=confirming,
         intents=assistant.router.examples,
+        recent=shown_messages(context, {} if assistant.model.sensitive else assistant.slots.definitions),
     )
 
 
-def ask_pending(course: Course) -> None:
+def ask_pending(course: Course) -> Steps[None]:
     """Says the question that the user is to answer, unless it was just said."""
     state, context = course.state, course.context
     requested, attempts = "", 0
@@ -59,7 +61,10 @@ def ask_pending(course: Course) -> None:
         invalid = any(rejection.slot == requested for rejection in course.change.rejected)
         course.say(course.assistant.slots.next_prompt(requested, attempts=attempts, invalid=invalid))
     elif course.entered != context.frame and not state.final:
-        course.say(state.say)
+        if state.generate:
+            yield from course.generate(state.generate)
+        else:
+            course.say(state.say)
     if (requested, attempts) != (context.requested_slot, context.attempts):
         course.context = replace(course.context, requested_slot=requested, attempts=attempts)
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from parley_server.core.branching import BranchingConversation
 from parley_server.core.filling import SlotFiller
 from parley_server.core.flow import DialogFlow
+from parley_server.core.generation import ModelProfile, Nlu
 from parley_server.core.intents import IntentRouter
 from parley_server.core.slots import GiveUp, SlotValue
 from parley_server.core.sub_conversations import SubConversation
@@ -77,6 +78,10 @@ class Assistant:
     time_zone: str = "UTC"
     migration: Migration | None = None
     """How it takes over sessions of its older versions; None: it does not."""
+    nlu: Nlu | None = None
+    """Who understands messages; None: whom the server prefers."""
+    model: ModelProfile = field(default_factory=ModelProfile)
+    """How it uses the model."""
     recent_turns: int = 0
     """How many of the last turns a context is loaded with; 0 where no part of the definition looks back."""
 

@@ -66,6 +66,26 @@ class StateChange(msgspec.Struct, frozen=True, kw_only=True):
     """The phase from here on."""
 
 
+class Usage(msgspec.Struct, frozen=True):
+    """What a language model was used."""
+
+    input_tokens: int = 0
+    """Tokens that were sent to it."""
+    output_tokens: int = 0
+    """Tokens that it wrote."""
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens)
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What was said before the turns that a language model is shown whole."""
+
+    text: str
+    through: int
+    """The last turn that is in it."""
+
+
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """One turn that was taken: what the user said and all that answered it."""
 
@@ -81,6 +101,12 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """The intent of the message; empty when none was recognised."""
     started_at: datetime
     completed_at: datetime
+    degraded: bool = False
+    """Whether a language model gave no answer and rules or templates stood in for it."""
+    usage: Usage = Usage()
+    """What the turn used of language models."""
+    private: bool = False
+    """Whether the message may hold the value of a sensitive slot."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -154,6 +180,10 @@ class ConversationContext(msgspec.Struct, frozen=True, kw_only=True):
     question: Question | None = None
     """What the assistant has just asked besides a slot."""
     handoff: Handoff | None = None
+    usage: Usage = Usage()
+    """What the session has used of language models."""
+    summary: Summary | None = None
+    """What a language model is told of the turns that it is not shown."""
     metadata: Mapping[str, Json] = {}
     """What callers keep with the session. Not to be changed in place."""
     turn_count: int = 0

@@ -3,6 +3,7 @@
 A course lives no longer than its turn. What it needs from the world it yields as an `Effect`.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -10,15 +11,18 @@ from msgspec.structs import replace
 from parley_server.core.assistant import Assistant
 from parley_server.core.conditions import Scope
 from parley_server.core.context import ConversationContext, Frame, Handoff, Question, StateChange, is_json
-from parley_server.core.effects import Perform, Steps
+from parley_server.core.decision import Decision
+from parley_server.core.effects import Generate, Perform, Steps
 from parley_server.core.explanation import Explanation
 from parley_server.core.flow import Assignments, Call, DialogFlow, DialogState, Transition
+from parley_server.core.generation import Generated, Generation
 from parley_server.core.reactions import Handler, Reaction
-from parley_server.core.slots import GiveUp, Rejection, SlotsChange
+from parley_server.core.slots import GiveUp, Rejection, SlotsChange, SlotValue
 from parley_server.core.sub_conversations import SubConversation
 from parley_server.core.texts import Text, render
 from parley_server.core.understanding import Command, Understanding
-from parley_server.errors import AssistantFailed
+from parley_server.core.withholding import is_private, shown_slots
+from parley_server.errors import AssistantFailed, ModelUnavailable
 
 MAX_STEPS = 100
 """How many moves a turn may make before its definition counts as endless."""
@@ -39,11 +43,13 @@ class Course:
         now: datetime,
         explanation: Explanation,
         *,
+        given: Mapping[str, SlotValue],
         dry_run: bool = False,
     ) -> None:
-        """Takes the session before the turn, the message, and the time, aware, in the user's time zone."""
+        """Takes the session before the turn, the message, the time, and values that the caller gives."""
         self.assistant = assistant
-        self.context = context
+        self.before = context
+        self.context = context.set_slots(given)
         self.now = now
         self.explanation = explanation
         self.dry_run = dry_run
@@ -93,6 +99,25 @@ class Course:
         """Whether a sub-conversation runs."""
         return self.nested and isinstance(self.machine, SubConversation)
 
+    def decision(self) -> Decision:
+        """What the turn has come to."""
+        before, after = self.before.slots, self.context.slots
+        changed = SlotsChange(
+            filled={name: value for name, value in after.items() if before.get(name) != value},
+            cleared=tuple(name for name in before if name not in after),
+            rejected=tuple(self.rejected),
+        )
+        definitions = self.assistant.slots.definitions
+        return Decision(
+            context=self.context,
+            reply=" ".join(filter(None, self.said)),
+            slots_changed=changed,
+            state_changed=tuple(self.moves),
+            intent=self.understanding.intent,
+            private=is_private(self.before.requested_slot, changed, definitions),
+            explanation=tuple(self.explanation.steps),
+        )
+
     # What can be done.
 
     def say(self, text: Text) -> None:
@@ -107,6 +132,33 @@ class Course:
             self.said.append(render(text, self.scope.names()))
         except Exception as error:  # A template is an author's code, and may raise anything.
             raise self._failure("a template could not be written out") from error
+
+    def generate(self, generation: Generation) -> Steps[None]:
+        """Has the model add to the reply, or says what stands in for that.
+
+        Raises:
+            ModelUnavailable: It gave no answer, and nothing stands in for it.
+        """
+        where = str(self.context.frame)
+        written = yield Generate(
+            generation=generation,
+            profile=self.assistant.model,
+            locale=self.context.locale or self.assistant.locale,
+            definitions=self.assistant.slots.definitions,
+            message=self.understanding.message,
+            now=self.now,
+            so_far=self.decision(),
+        )
+        if isinstance(written, ModelUnavailable):
+            self.explanation.note("generate", where, f"the model gave no answer ({written.fault})")
+            if not generation.otherwise:
+                raise written
+            self.say(generation.otherwise)
+        elif isinstance(written, Generated):
+            self.explanation.note("generate", where, "the model wrote a text", taken=True)
+            self.said.append(written.text)
+            if written.summary:
+                self.context = replace(self.context, summary=written.summary)
 
     def ask(self, question: Question | None) -> None:
         """Keeps what is asked besides a slot, so that the next message can answer it."""
@@ -133,6 +185,8 @@ class Course:
         if reaction.metadata:
             self.context = self.context.merge_metadata(reaction.metadata)
         self.say(reaction.say)
+        if reaction.generate:
+            yield from self.generate(reaction.generate)
         if reaction.handoff:
             self.hand_off(reaction.handoff)
         elif reaction.start:
@@ -249,7 +303,8 @@ class Course:
 
     def hand_off(self, reason: str) -> None:
         """Gives the conversation to somebody else, with a summary of it."""
-        lines = [f"{name}: {value}" for name, value in self._shown_slots().items()]
+        shown = shown_slots(self.context.slots, self.assistant.slots.definitions)
+        lines = [f"{name}: {value}" for name, value in shown.items()]
         lines += [f"{message.role}: {message.text}" for message in self.context.recent_messages(2 * SUMMARY_TURNS)]
         lines.append(f"user: {self.understanding.message}")
         self.say(self.assistant.texts.handoff)
@@ -269,8 +324,10 @@ class Course:
         self.entered = None if self.opening and asks else self.context.frame
         self._assign(state.assign)
         self._doubt(state)
-        if self.entered:
+        if self.entered or state.generate:
             self.say(state.say)
+        if self.entered and state.generate:
+            yield from self.generate(state.generate)
         moved = len(self.moves)
         if state.run:
             yield from self.react(state.run)
@@ -333,10 +390,3 @@ class Course:
         below = self.context.stack[-2]
         call = self.assistant.machines[below.flow].states[below.state].call
         return call is not None and call.flow == self.machine.name
-
-    def _shown_slots(self) -> dict[str, object]:
-        definitions = self.assistant.slots.definitions
-        return {
-            name: "…" if name in definitions and definitions[name].sensitive else value
-            for name, value in self.context.slots.items()
-        }

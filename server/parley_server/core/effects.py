@@ -3,10 +3,14 @@
 This module must not know what is decided: `turn`, `course` and `filling` yield these and are sent the results.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
+from parley_server.core.decision import Decision
+from parley_server.core.generation import Generation, ModelProfile
+from parley_server.core.slots import SlotDefinition
 from parley_server.core.understanding import Situation
 
 _T = TypeVar("_T")
@@ -30,6 +34,24 @@ class Perform:
     """Whose code it is, for who reads of its failure: `flow/state`, or `slots/NAME`."""
 
 
-Effect: TypeAlias = Understand | Perform
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generate:
+    """Have the model write a text; send back what it `Generated`, or the `ModelUnavailable` that tells why not."""
+
+    generation: Generation
+    profile: ModelProfile
+    locale: str
+    """The user's language and region, BCP 47."""
+    definitions: Mapping[str, SlotDefinition]
+    """The slots of the assistant."""
+    message: str
+    """What the user said."""
+    now: datetime
+    """The time of the turn, aware, in the user's time zone."""
+    so_far: Decision
+    """What the turn has come to before the text."""
+
+
+Effect: TypeAlias = Understand | Perform | Generate
 Steps: TypeAlias = Generator[Effect, object, _T]
 """Something that is decided in steps, between which it is sent the results of its effects."""

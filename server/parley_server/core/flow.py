@@ -10,6 +10,7 @@ from parley_server.core.conditions import CONFIRM, DENY, Condition, Scope
 from parley_server.core.context import ConversationContext, ConversationPhase, Frame
 from parley_server.core.explanation import Explanation
 from parley_server.core.filling import FormFiller
+from parley_server.core.generation import Generation
 from parley_server.core.reactions import Action
 from parley_server.core.slots import SlotValue
 from parley_server.core.texts import Text
@@ -56,9 +57,9 @@ class Digress(StrEnum):
 class DialogState:
     """A state of a flow.
 
-    On entry it clears, says, runs, and calls or hands off. With a form it waits until that is complete; with
-    transitions alone it waits for one of them; then, and with neither, it goes on to `next`. With none of the three it
-    is final: its flow is over.
+    On entry it clears, says, has the model speak, runs, and calls or hands off. With a form it waits until that is
+    complete; with transitions alone it waits for one of them; then, and with neither, it goes on to `next`. With none
+    of the three it is final: its flow is over.
     """
 
     name: str
@@ -68,6 +69,9 @@ class DialogState:
     """Slots that lose their value on entry."""
     say: Text = ""
     """Said on entry; asked again while the state waits without a form."""
+    generate: Generation | None = None
+    """What the model says on entry, after that; while the state waits without a form, it answers every message that
+    takes no way out."""
     run: Action | None = None
     """Code that runs on entry."""
     assign: Assignments = field(default_factory=dict)

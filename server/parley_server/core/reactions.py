@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from parley_server.core.conditions import Scope
 from parley_server.core.context import Json
+from parley_server.core.generation import Generation
 from parley_server.core.slots import SlotValue
 from parley_server.core.texts import Text
 
@@ -24,6 +25,8 @@ class Reaction:
     metadata: Mapping[str, Json] = field(default_factory=dict)
     """Merged into the session's; a None removes its key."""
     say: Text = ""
+    generate: Generation | None = None
+    """What the model says after that."""
     to: str = ""
     """The state of the current flow to go to."""
     start: str = ""

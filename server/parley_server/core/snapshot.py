@@ -17,7 +17,9 @@ from parley_server.core.context import (
     Handoff,
     Question,
     StateChange,
+    Summary,
     Turn,
+    Usage,
 )
 from parley_server.core.slots import Rejection, SlotsChange, SlotValue
 from parley_server.errors import SessionCorrupt
@@ -75,6 +77,8 @@ class _Context(msgspec.Struct, omit_defaults=True):
     confirmed: tuple[str, ...] = ()
     question: Question | None = None
     handoff: Handoff | None = None
+    usage: Usage = Usage()
+    summary: Summary | None = None
     metadata: dict[str, Any] = {}
     turn_count: int = 0
     locale: str = ""
@@ -100,6 +104,9 @@ class _Turn(msgspec.Struct, omit_defaults=True, kw_only=True):
     intent: str = ""
     started_at: datetime
     completed_at: datetime
+    degraded: bool = False
+    usage: Usage = Usage()
+    private: bool = False
 
 
 class TakenTurn(msgspec.Struct, frozen=True):
@@ -168,6 +175,9 @@ def dump_turn(turn: Turn, *, fingerprint: str) -> bytes:
             intent=turn.intent,
             started_at=turn.started_at,
             completed_at=turn.completed_at,
+            degraded=turn.degraded,
+            usage=turn.usage,
+            private=turn.private,
         )
     )
 
@@ -191,6 +201,9 @@ def load_turn(data: bytes, *, session_id: str) -> TakenTurn:
         intent=stored.intent,
         started_at=stored.started_at,
         completed_at=stored.completed_at,
+        degraded=stored.degraded,
+        usage=stored.usage,
+        private=stored.private,
     )
     return TakenTurn(turn, stored.fingerprint)
 

@@ -15,7 +15,6 @@ The order in which a message is considered:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
@@ -23,13 +22,14 @@ from msgspec.structs import replace
 
 from parley_server.core.asking import OPTION, ask_pending, miss, situation_of, skip
 from parley_server.core.assistant import Assistant
-from parley_server.core.context import ConversationContext, Question, StateChange, Topic
+from parley_server.core.context import ConversationContext, Question, Topic
 from parley_server.core.course import Course
+from parley_server.core.decision import Decision
 from parley_server.core.effects import Perform, Steps, Understand
-from parley_server.core.explanation import Explanation, ExplanationStep
+from parley_server.core.explanation import Explanation
 from parley_server.core.flow import Digress
 from parley_server.core.reactions import Reaction
-from parley_server.core.slots import SlotsChange, SlotValue
+from parley_server.core.slots import SlotValue
 from parley_server.core.timers import overdue
 from parley_server.core.understanding import Answer, Command, Understanding
 from parley_server.errors import AssistantFailed
@@ -40,20 +40,6 @@ _SURE = 0.98
 """A score from which on there is nothing to ask."""
 _CLOSE = 0.1
 """Scores that differ by less do not tell which intent was meant."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What a turn comes to."""
-
-    context: ConversationContext
-    """The session after the turn, but for the count and the time of it."""
-    reply: str
-    slots_changed: SlotsChange
-    state_changed: tuple[StateChange, ...]
-    intent: str
-    explanation: tuple[ExplanationStep, ...]
-    """What was considered, if that was asked for."""
 
 
 def decide(
@@ -81,27 +67,16 @@ def decide(
 
     Raises:
         AssistantFailed: The definition goes round in circles, or an author's code failed.
+        ModelUnavailable: The model gave no answer where the definition has nothing else to say.
     """
     back = handed_back and context.handoff is not None
     if back:
         context = replace(context, handoff=None)
     explanation = Explanation(wanted=explain)
-    course = Course(assistant, context.set_slots(given or {}), message, now, explanation, dry_run=dry_run)
+    course = Course(assistant, context, message, now, explanation, given=given or {}, dry_run=dry_run)
     if not context.handoff:
         yield from _take(course, back=back)
-    before, after = context.slots, course.context.slots
-    return Decision(
-        context=course.context,
-        reply=" ".join(filter(None, course.said)),
-        slots_changed=SlotsChange(
-            filled={name: value for name, value in after.items() if before.get(name) != value},
-            cleared=tuple(name for name in before if name not in after),
-            rejected=tuple(course.rejected),
-        ),
-        state_changed=tuple(course.moves),
-        intent=course.understanding.intent,
-        explanation=tuple(course.explanation.steps),
-    )
+    return course.decision()
 
 
 def _take(course: Course, *, back: bool) -> Steps[None]:
@@ -128,7 +103,7 @@ def _take(course: Course, *, back: bool) -> Steps[None]:
     if not (understood or acknowledged or _asks_for_what_runs(course)):
         yield from _fall_back(course)
     yield from course.go_on()
-    ask_pending(course)
+    yield from ask_pending(course)
 
 
 def _read(course: Course) -> Steps[None]:
@@ -276,9 +251,12 @@ def _process_state(course: Course, kind: str) -> Steps[bool]:
     if transition:
         yield from course.follow(transition)
         return True
-    form = course.state.form
-    if course.state.final:
+    state, form = course.state, course.state.form
+    if state.final:
         return False
+    if state.generate and not form and course.understanding.command is None:
+        course.explanation.note(kind, str(course.context.frame), "the model answers the message", taken=True)
+        return True
     changed = {*course.change.filled, *course.change.cleared}
     refused = {rejection.slot for rejection in course.change.rejected}
     if course.aside:

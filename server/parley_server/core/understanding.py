@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from parley_server.core.context import Message
 from parley_server.core.slots import Candidate, Rejection, SlotDefinition, SlotValue
 
 
@@ -75,6 +76,8 @@ class Situation:
     """Whether the assistant has just asked a question that yes or no answers."""
     intents: tuple[IntentExamples, ...] = ()
     """Every intent that the message may have."""
+    recent: tuple[Message, ...] = ()
+    """What was said last, without what is sensitive; as much as was loaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

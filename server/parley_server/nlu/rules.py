@@ -31,6 +31,8 @@ _HEAD = re.compile(r"[^\s,.;:!?][^,.;:!?\n]*")
 class RulesUnderstander:
     """Understands by rules. Keeps nothing of a conversation, so one serves all."""
 
+    recent_turns = 0
+
     def __init__(self) -> None:
         self._finder = lru_cache(maxsize=_KNOWN)(SlotFinder)
         self._classifier = lru_cache(maxsize=_KNOWN)(IntentClassifier)
@@ -40,7 +42,7 @@ class RulesUnderstander:
         finder = self._finder(tuple(situation.slots.values()))
         self._classifier(situation.intents, finder.values)
 
-    async def understand(self, message: str, situation: Situation) -> Understanding:
+    async def understand(self, message: str, situation: Situation, _consultation: object = None) -> Understanding:
         """Says what the message says."""
         return self.read(message, situation)
 

@@ -9,13 +9,14 @@ from google.protobuf import struct_pb2, timestamp_pb2
 
 from parley.v1 import conversation_pb2 as wire
 from parley.v1 import session_pb2 as session_wire
-from parley_server.core.context import ConversationPhase, Handoff, Json, StateChange, Turn
+from parley_server.core.context import ConversationPhase, Handoff, Json, StateChange, Turn, Usage
 from parley_server.core.slots import SlotsChange, SlotValue
 from parley_server.errors import FieldViolation, InvalidRequest
 from parley_server.service.events import (
     ChatCommand,
     ChatEvent,
     Ended,
+    Heartbeat,
     SessionPart,
     SessionView,
     TextDelta,
@@ -23,6 +24,7 @@ from parley_server.service.events import (
     TurnStarted,
 )
 
+_NOTHING = Usage()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PHASES = {phase: session_wire.Phase.Value(f"PHASE_{phase.name}") for phase in ConversationPhase}
 
@@ -83,6 +85,8 @@ def _chat_event(event: ChatEvent) -> wire.ChatEvent:
             return wire.ChatEvent(state_changed=_state_changed(event))
         case SlotsChange():
             return wire.ChatEvent(slots_changed=_slots_changed(event))
+        case Heartbeat():
+            return wire.ChatEvent(heartbeat=wire.Heartbeat())
         case TurnStarted():
             started = wire.TurnStarted(session_id=event.session_id, turn=event.turn, created=event.created)
             return wire.ChatEvent(turn_started=started)
@@ -91,7 +95,12 @@ def _chat_event(event: ChatEvent) -> wire.ChatEvent:
 
 
 def _turn_completed(event: TurnCompleted) -> wire.TurnCompleted:
-    completed = wire.TurnCompleted(reply=event.reply, session=_session(event.session), replayed=event.replayed)
+    completed = wire.TurnCompleted(
+        reply=event.reply, session=_session(event.session), replayed=event.replayed, degraded=event.degraded
+    )
+    if event.usage != _NOTHING:
+        completed.usage.input_tokens = event.usage.input_tokens
+        completed.usage.output_tokens = event.usage.output_tokens
     for step in event.explanation:
         completed.explanation.steps.add(kind=step.kind, name=step.name, taken=step.taken, reason=step.reason)
     return completed

@@ -40,6 +40,8 @@ _TABLE: Mapping[type[errors.ParleyError], tuple["code_pb2.Code.ValueType", str]]
     errors.StoreUnavailable: (code_pb2.UNAVAILABLE, "STORE_UNAVAILABLE"),
     errors.StoreFull: (code_pb2.RESOURCE_EXHAUSTED, "STORE_FULL"),
     errors.SessionCorrupt: (code_pb2.DATA_LOSS, "SESSION_CORRUPT"),
+    errors.ModelUnavailable: (code_pb2.UNAVAILABLE, "MODEL_UNAVAILABLE"),
+    errors.ModelAllowanceSpent: (code_pb2.RESOURCE_EXHAUSTED, "MODEL_ALLOWANCE_SPENT"),
     errors.AssistantFailed: (code_pb2.FAILED_PRECONDITION, "ASSISTANT_FAILED"),
     errors.VersionNotLoaded: (code_pb2.FAILED_PRECONDITION, "VERSION_NOT_LOADED"),
 }

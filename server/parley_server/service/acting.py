@@ -6,21 +6,36 @@ import logging
 import traceback
 from typing import TypeVar
 
-from parley_server.core.effects import Perform, Steps, Understand
+from parley_server.core.effects import Generate, Perform, Steps, Understand
 from parley_server.errors import AssistantFailed, ParleyError
+from parley_server.models.consultation import Consultation
 from parley_server.nlu.protocol import Understander
+from parley_server.service.writing import Tell, write
 
 _T = TypeVar("_T")
 
 logger = logging.getLogger(__name__)
 
 
-async def carry_through(course: Steps[_T], understander: Understander) -> _T:
-    """Decides something to its end: has the message understood and runs the author's code as it asks for it.
+async def carry_through(
+    course: Steps[_T],
+    understander: Understander,
+    consultation: Consultation | None = None,
+    tell: Tell = lambda _decision, _reply: None,
+) -> _T:
+    """Decides something to its end: has messages understood and texts written, and runs the author's code.
+
+    Args:
+        course: What is decided.
+        understander: Who understands messages.
+        consultation: What the turn may ask of a model; None: nothing.
+        tell: Told what a model writes, as it comes.
 
     Raises:
         AssistantFailed: The author's code raised, or the definition goes round.
+        ModelUnavailable: The model gave no answer where the definition has nothing else to say.
     """
+    consultation = consultation or Consultation()
     result: object = None
     while True:
         try:
@@ -28,10 +43,13 @@ async def carry_through(course: Steps[_T], understander: Understander) -> _T:
         except StopIteration as stop:
             decided: _T = stop.value
             return decided
-        if isinstance(effect, Understand):
-            result = await understander.understand(effect.message, effect.situation)
-        else:
-            result = await _perform(effect)
+        match effect:
+            case Understand():
+                result = await understander.understand(effect.message, effect.situation, consultation)
+            case Perform():
+                result = await _perform(effect)
+            case Generate():
+                result = await write(effect, consultation, tell)
 
 
 async def _perform(effect: Perform) -> object:

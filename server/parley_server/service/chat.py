@@ -14,9 +14,10 @@ from msgspec.structs import replace
 
 from parley_server.core.assistant import Assistant
 from parley_server.core.context import ConversationContext, Turn
+from parley_server.core.decision import Decision
 from parley_server.core.explanation import ExplanationStep
 from parley_server.core.snapshot import dump_context, dump_turn, load_context, load_turn
-from parley_server.core.turn import Decision, decide
+from parley_server.core.turn import decide
 from parley_server.errors import (
     AssistantFailed,
     DeadlineExceeded,
@@ -28,21 +29,20 @@ from parley_server.errors import (
     UserMismatch,
 )
 from parley_server.ids import SessionKey, derived_session_id, new_session_id
+from parley_server.models.access import ModelAccess
+from parley_server.models.consultation import Consultation
 from parley_server.nlu.protocol import Understander
 from parley_server.nlu.values import Reference
 from parley_server.service.acting import carry_through
 from parley_server.service.catalogue import Catalogue
 from parley_server.service.events import (
     ChatCommand,
-    ChatEvent,
     Limits,
     SessionView,
-    TextDelta,
-    TurnCompleted,
-    TurnStarted,
 )
 from parley_server.service.requests import check_chat, check_metadata, check_slots, fingerprint
 from parley_server.service.running import Listener, RunningTurn, RunningTurns
+from parley_server.service.telling import Telling
 from parley_server.service.views import open_view, turns, view
 from parley_server.stores.protocol import OpenSession, StateStore, StoredSession, TurnRecord
 
@@ -64,15 +64,27 @@ class Chat:
         *,
         store: StateStore,
         catalogue: Catalogue,
-        understander: Understander,
+        understander_of: Callable[[Assistant], Understander],
+        model: ModelAccess | None,
         running: RunningTurns,
         limits: Limits,
         clock: Callable[[], datetime],
     ) -> None:
-        """Takes its collaborators; `clock` gives the time, aware, UTC."""
+        """Takes its collaborators.
+
+        Args:
+            store: Keeps the sessions.
+            catalogue: The assistants.
+            understander_of: Who understands an assistant's messages.
+            model: What writes texts; None: nothing does.
+            running: The turns that are running.
+            limits: What is allowed.
+            clock: Gives the time, aware, UTC.
+        """
         self._store = store
         self._catalogue = catalogue
-        self._understander = understander
+        self._understander_of = understander_of
+        self._model = model
         self._running = running
         self._limits = limits
         self._clock = clock
@@ -99,7 +111,7 @@ class Chat:
 
         async def work(turn: RunningTurn) -> None:
             try:
-                turn.emit(*await self._take(turn, command, key, deadline))
+                await self._take(turn, command, key, deadline)
             except TimeoutError:
                 raise DeadlineExceeded from None
 
@@ -112,20 +124,20 @@ class Chat:
             return new_session_id()
         return derived_session_id(await self._store.secret(), command.tenant, command.request_id)
 
-    async def _take(
-        self, running: RunningTurn, command: ChatCommand, key: SessionKey, deadline: float
-    ) -> list[ChatEvent]:
+    async def _take(self, running: RunningTurn, command: ChatCommand, key: SessionKey, deadline: float) -> None:
         loop = asyncio.get_running_loop()
         wait = timedelta(seconds=max(deadline - loop.time(), 0)) if command.queue else timedelta(0)
+        telling = Telling(running)
         async with asyncio.timeout_at(deadline) as limit:
-            # Only an assistant that looks back pays for loading what was said last.
-            recent = self._catalogue.find(command.assistant).recent_turns
+            recent = self._recent_turns(self._catalogue.find(command.assistant))
             async with self._store.open(key, request_id=command.request_id, recent=recent, wait=wait) as opened:
                 if opened.repeat and not command.dry_run:
-                    return self._replay(command, key, opened.repeat, opened.stored)
-                taken = await self._decide(command, key, opened)
+                    self._replay(telling, command, key, opened.repeat, opened.stored)
+                    return
+                taken = await self._decide(command, key, opened, telling, deadline)
                 if command.dry_run:
-                    return _events(taken.turn, taken.session, explanation=taken.explanation)
+                    telling.complete(taken.turn, taken.session, explanation=taken.explanation)
+                    return
                 if limit.expired():
                     # The deadline passed while the turn was decided without a pause; let it strike here.
                     await asyncio.sleep(0)
@@ -138,17 +150,25 @@ class Chat:
                     expires_in=self._limits.idle_expiry,
                 )
         if record.turn == taken.turn.turn:
-            return _events(taken.turn, taken.session)
-        # The commit found the request_id among the turns: a driver sent it twice, or another server was first.
-        return self._replay(command, key, record, await self._store.read(key))
+            telling.complete(taken.turn, taken.session)
+        else:
+            # The commit found the request_id among the turns: a driver sent it twice, or another server was first.
+            self._replay(telling, command, key, record, await self._store.read(key))
 
-    async def _decide(self, command: ChatCommand, key: SessionKey, opened: OpenSession) -> _Taken:
+    def _recent_turns(self, assistant: Assistant) -> int:
+        """How many of the last turns to load: only an assistant that looks back pays for that."""
+        return max(assistant.recent_turns, self._understander_of(assistant).recent_turns)
+
+    async def _decide(
+        self, command: ChatCommand, key: SessionKey, opened: OpenSession, telling: Telling, deadline: float
+    ) -> _Taken:
         started_at = self._clock()
         context, assistant = self._open(command, key, opened, started_at)
         now = started_at.astimezone(ZoneInfo(context.time_zone or assistant.time_zone))
+        understander = self._understander_of(assistant)
         reference = Reference(now=now, locale=context.locale or assistant.locale)
         checking = check_slots(command.slots, assistant.slots, context, reference)
-        given = await carry_through(checking, self._understander) if command.slots else None
+        given = await carry_through(checking, understander) if command.slots else None
         course = decide(
             assistant,
             context,
@@ -159,12 +179,23 @@ class Chat:
             explain=command.dry_run,
             dry_run=command.dry_run,
         )
-        decision = await carry_through(course, self._understander)
+        consultation = self._consultation(key, context, deadline)
+        decision = await carry_through(course, understander, consultation, telling.progress)
         self._check(decision)
-        completed_at = self._clock()
-        after = replace(decision.context, updated_at=completed_at, turn_count=context.turn_count + 1)
-        turn = Turn(
-            turn=after.turn_count,
+        turn = self._turn(command, decision, consultation, started_at)
+        after = replace(
+            decision.context,
+            updated_at=turn.completed_at,
+            turn_count=turn.turn,
+            usage=context.usage + consultation.usage,
+        )
+        idle = self._limits.idle_expiry
+        session = view(after, assistant, turn.completed_at + idle if idle else None)
+        return _Taken(turn=turn, session=session, explanation=decision.explanation)
+
+    def _turn(self, command: ChatCommand, decision: Decision, consultation: Consultation, started_at: datetime) -> Turn:
+        return Turn(
+            turn=decision.context.turn_count + 1,
             request_id=command.request_id,
             user_message=command.message,
             reply=decision.reply,
@@ -172,11 +203,16 @@ class Chat:
             state_changed=decision.state_changed,
             intent=decision.intent,
             started_at=started_at,
-            completed_at=completed_at,
+            completed_at=self._clock(),
+            degraded=consultation.degraded,
+            usage=consultation.usage,
+            private=decision.private,
         )
-        idle = self._limits.idle_expiry
-        session = view(after, assistant, completed_at + idle if idle else None)
-        return _Taken(turn=turn, session=session, explanation=decision.explanation)
+
+    def _consultation(self, key: SessionKey, context: ConversationContext, deadline: float) -> Consultation:
+        if self._model is None:
+            return Consultation()
+        return self._model.consultation(tenant=key.tenant, used=context.usage, deadline=deadline)
 
     def _check(self, decision: Decision) -> None:
         """Refuses what a definition or its code makes too large to be kept."""
@@ -220,8 +256,13 @@ class Chat:
         return check_metadata(context.merge_metadata(command.metadata), self._limits), assistant
 
     def _replay(
-        self, command: ChatCommand, key: SessionKey, record: TurnRecord, stored: StoredSession | None
-    ) -> list[ChatEvent]:
+        self,
+        telling: Telling,
+        command: ChatCommand,
+        key: SessionKey,
+        record: TurnRecord,
+        stored: StoredSession | None,
+    ) -> None:
         if stored is None:
             raise SessionNotFound(key.session_id)
         session = open_view(key, stored, self._catalogue, self._clock())
@@ -229,7 +270,7 @@ class Chat:
         taken = load_turn(record.data, session_id=key.session_id)
         if taken.fingerprint != fingerprint(command):
             raise RequestIdReused(key.session_id, taken.turn.turn)
-        return _events(taken.turn, session, replayed=True)
+        telling.complete(taken.turn, session, replayed=True)
 
 
 def _check_owner(command: ChatCommand, context: ConversationContext) -> None:
@@ -237,19 +278,3 @@ def _check_owner(command: ChatCommand, context: ConversationContext) -> None:
         raise UserMismatch(context.session_id)
     if command.assistant and command.assistant != context.assistant:
         raise UnknownAssistant(command.assistant, f"the session is led by `{context.assistant}`")
-
-
-def _events(
-    turn: Turn, session: SessionView, *, replayed: bool = False, explanation: tuple[ExplanationStep, ...] = ()
-) -> list[ChatEvent]:
-    """All that a turn tells, in order."""
-    events: list[ChatEvent] = [
-        TurnStarted(session_id=session.context.session_id, turn=turn.turn, created=turn.turn == 1)
-    ]
-    if turn.slots_changed:
-        events.append(turn.slots_changed)
-    events += turn.state_changed
-    if turn.reply:
-        events.append(TextDelta(turn.reply, 0))
-    events.append(TurnCompleted(reply=turn.reply, session=session, replayed=replayed, explanation=explanation))
-    return events

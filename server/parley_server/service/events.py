@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from parley_server.core.context import ConversationContext, Json, StateChange, Turn
+from parley_server.core.context import ConversationContext, Json, StateChange, Turn, Usage
 from parley_server.core.explanation import ExplanationStep
 from parley_server.core.slots import SlotsChange, SlotValue
 from parley_server.ids import DEFAULT_TENANT
@@ -72,10 +72,19 @@ class TurnCompleted:
     reply: str
     session: SessionView
     replayed: bool = False
+    degraded: bool = False
+    """Whether a language model gave no answer and rules or templates stood in for it."""
+    usage: Usage = field(default_factory=Usage)
+    """What it used of language models."""
     explanation: tuple[ExplanationStep, ...] = ()
 
 
-ChatEvent: TypeAlias = TurnStarted | SlotsChange | StateChange | TextDelta | TurnCompleted
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Nothing new."""
+
+
+ChatEvent: TypeAlias = TurnStarted | SlotsChange | StateChange | TextDelta | Heartbeat | TurnCompleted
 
 
 @dataclass(frozen=True, slots=True)

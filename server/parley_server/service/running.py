@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from parley_server.errors import Overloaded, RequestIdReused, ShuttingDown
 from parley_server.ids import SessionKey
-from parley_server.service.events import ChatEvent, TurnCompleted
+from parley_server.service.events import ChatEvent, Heartbeat, TurnCompleted
 
 
 class RunningTurn:
@@ -54,10 +54,11 @@ class RunningTurn:
         self._task.result()
         return True
 
-    async def changed(self) -> None:
-        """Waits until there is something new."""
+    async def changed(self, patience: timedelta) -> bool:
+        """Waits until there is something new; False: there was nothing for so long."""
         self._changed = self._changed or asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._changed)
+        done, _ = await asyncio.wait((self._changed,), timeout=patience.total_seconds())
+        return bool(done)
 
     def abandon(self) -> None:
         """Cancels the turn, unless it survives its callers or its commit has begun."""
@@ -74,15 +75,16 @@ class RunningTurn:
 class Listener:
     """A caller who listens to a turn, from its first event on."""
 
-    def __init__(self, turn: RunningTurn, *, repeats: bool) -> None:
-        """Takes the turn, and whether the caller repeats a request that was running already."""
+    def __init__(self, turn: RunningTurn, *, repeats: bool, heartbeat: timedelta) -> None:
+        """Takes the turn, whether the caller repeats a request that was running already, and how long it is patient."""
+        self._heartbeat = heartbeat
         self._turn = turn
         self._repeats = repeats
         self._heard = 0
         turn.listeners += 1
 
     async def next(self) -> Sequence[ChatEvent]:
-        """Gives the events that came since, all that are there; empty when the turn is over.
+        """Gives the events that came since, all that are there, or a heartbeat; empty when the turn is over.
 
         Raises:
             ParleyError: The turn failed; all its events came before.
@@ -91,7 +93,8 @@ class Listener:
         while self._heard == len(turn.events):
             if turn.over():
                 return ()
-            await turn.changed()
+            if not await turn.changed(self._heartbeat):
+                return (Heartbeat(),)
         batch = turn.events[self._heard :]
         self._heard += len(batch)
         if self._repeats and isinstance(batch[-1], TurnCompleted):
@@ -111,8 +114,9 @@ Work: TypeAlias = Callable[[RunningTurn], Coroutine[Any, Any, None]]
 class RunningTurns:
     """All turns that are running in this server."""
 
-    def __init__(self, *, waiting_limit: int) -> None:
-        """Takes how many turns of one session may run or wait at once."""
+    def __init__(self, *, waiting_limit: int, heartbeat: timedelta = timedelta(seconds=10)) -> None:
+        """Takes how many turns of one session may run or wait at once, and how long a caller hears nothing."""
+        self._heartbeat = heartbeat
         self._waiting_limit = waiting_limit
         self._by_request: dict[tuple[SessionKey, str], RunningTurn] = {}
         self._by_session: Counter[SessionKey] = Counter()
@@ -134,13 +138,13 @@ class RunningTurns:
         if running and not running.abandoned:
             if running.fingerprint != turn.fingerprint:
                 raise RequestIdReused(key.session_id)
-            return Listener(running, repeats=True)
+            return Listener(running, repeats=True, heartbeat=self._heartbeat)
         if self._closed:
             raise ShuttingDown
         if self._by_session[key] >= self._waiting_limit:
             raise Overloaded("too many turns are waiting for this session", session_id=key.session_id)
         self._run(key, request_id, turn, work)
-        return Listener(turn, repeats=False)
+        return Listener(turn, repeats=False, heartbeat=self._heartbeat)
 
     def close(self) -> None:
         """Takes no more turns."""

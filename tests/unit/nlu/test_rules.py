@@ -11,6 +11,7 @@ from support.reading import BOOKED, BOOKING, INTENTS, NOW, slot
 
 from parley_server.core.slots import SlotDefinition, SlotType, SlotValue
 from parley_server.core.understanding import Situation
+from parley_server.models.consultation import Consultation
 from parley_server.nlu.clauses import word_set
 from parley_server.nlu.protocol import Understander
 from parley_server.nlu.rules import RulesUnderstander
@@ -130,7 +131,7 @@ async def test_it_is_an_understander() -> None:
     understander: Understander = RulesUnderstander()
     situation = Situation(now=datetime.fromisoformat("2026-03-04T10:00:00+00:00"), intents=INTENTS)
 
-    assert (await understander.understand("hello", situation)).intent == "greeting"
+    assert (await understander.understand("hello", situation, Consultation())).intent == "greeting"
 
 
 async def test_what_was_prepared_is_understood_the_same() -> None:

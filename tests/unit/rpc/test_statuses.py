@@ -33,6 +33,8 @@ EXPECTED: list[tuple[errors.ParleyError, grpc.StatusCode, str]] = [
     (errors.StoreUnavailable(), Code.UNAVAILABLE, "STORE_UNAVAILABLE"),
     (errors.StoreFull(), Code.RESOURCE_EXHAUSTED, "STORE_FULL"),
     (errors.SessionCorrupt("s-1", "cut off"), Code.DATA_LOSS, "SESSION_CORRUPT"),
+    (errors.ModelUnavailable(errors.ModelFault.TIMEOUT), Code.UNAVAILABLE, "MODEL_UNAVAILABLE"),
+    (errors.ModelAllowanceSpent(None), Code.RESOURCE_EXHAUSTED, "MODEL_ALLOWANCE_SPENT"),
     (errors.AssistantFailed("it goes round", state="a/b"), Code.FAILED_PRECONDITION, "ASSISTANT_FAILED"),
     (errors.VersionNotLoaded("s-1", "order", "abc", "no rule"), Code.FAILED_PRECONDITION, "VERSION_NOT_LOADED"),
 ]

@@ -47,10 +47,10 @@ def _silences(chart: Chart) -> Iterator[Flaw]:
     called = {way.target.flow for way in chart.ways if way.kind is WayKind.CALL}
     called |= {entrance.target.flow for entrance in chart.entrances if entrance.calls}
     for frame, state in chart.states.items():
-        if state.form and not (state.next or state.say):
+        if state.form and not (state.next or state.say or state.generate):
             text = "nothing is said when its form is complete: it has neither `next` nor `say`"
             yield Flaw(chart.place(frame), text, Severity.WARNING)
-        speaks = state.say or state.run or state.call or state.handoff
+        speaks = state.say or state.generate or state.run or state.call or state.handoff
         if state.final and frame.flow not in called and not speaks:
             silent = [way.origin.state for way in chart.ways if way.target == frame and way.silent]
             if silent:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import time
 
 from parley_server.assistants.rehearsal.script import TurnModel
+from parley_server.core.decision import Decision
 from parley_server.core.slots import SlotValue
-from parley_server.core.turn import Decision
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,10 @@ from parley_server.assistants.rehearsal.comparing import Mismatch, compare
 from parley_server.assistants.rehearsal.script import ConversationModel, Script, TurnModel
 from parley_server.core.assistant import Assistant
 from parley_server.core.context import ConversationContext, Turn
+from parley_server.core.decision import Decision
 from parley_server.core.effects import Steps
 from parley_server.core.slots import SlotValue
-from parley_server.core.turn import Decision, decide
+from parley_server.core.turn import decide
 from parley_server.errors import AssistantFailed
 
 _T = TypeVar("_T")

@@ -1,0 +1,221 @@
+"""Models behind the OpenAI protocol, chat completions: what most servers of models speak.
+
+The package `openai` carries the requests, over aiohttp. The answers are read here, strictly and within a bound of
+bytes: the package itself takes a page of HTML for an answer, and an answer that broke off for a whole one. No word of
+what a failing server says goes on from here.
+"""
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, TypeVar, cast
+
+import httpx2
+import msgspec
+from openai import AsyncOpenAI, AsyncStream, DefaultAioHttpClient, OpenAIError
+
+from parley_server.core.context import Usage
+from parley_server.errors import ModelFault, ModelUnavailable
+from parley_server.models.protocol import Completion, Finish, FinishReason, ModelRequest, Piece
+from parley_server.models.secret import Secret
+from parley_server.models.sse import event_data
+
+_PATH = "/chat/completions"
+_LONGEST_ANSWER = 1024 * 1024
+_LONGEST_EVENT = 64 * 1024
+"""Bytes."""
+_LONGEST_PAUSE = timedelta(minutes=2)
+_OPEN_CONNECTIONS = 2000
+_DONE = b"[DONE]"
+
+
+class _Delta(msgspec.Struct):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Tokens(msgspec.Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class _ChunkChoice(msgspec.Struct):
+    delta: _Delta
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_ChunkChoice]
+    usage: _Tokens | None = None
+
+
+class _AnswerChoice(msgspec.Struct):
+    message: _Delta
+    finish_reason: str
+
+
+class _Answer(msgspec.Struct):
+    choices: list[_AnswerChoice]
+    usage: _Tokens | None = None
+
+
+_chunk = msgspec.json.Decoder(_Chunk)
+_answer = msgspec.json.Decoder(_Answer)
+_Read = TypeVar("_Read")
+
+
+class OpenAIProvider:
+    """A server that speaks the protocol."""
+
+    def __init__(self, *, model: str, key: Secret, base_url: str = "", strict: bool = True) -> None:
+        """Takes the default model, the key, the address (empty: OpenAI's), and whether answers are bound to a schema.
+
+        A server that does not know schemas is asked for JSON of any shape instead.
+        """
+        # At its more talkative levels the package logs whole requests, and so what users say.
+        logging.getLogger("openai").setLevel(logging.WARNING)
+        self._model = model
+        self._strict = strict
+        http = DefaultAioHttpClient(
+            follow_redirects=False,
+            event_hooks={"response": [_refuse]},
+            limits=httpx2.Limits(max_connections=_OPEN_CONNECTIONS, max_keepalive_connections=_OPEN_CONNECTIONS),
+        )
+        self._client = AsyncOpenAI(
+            api_key=key.reveal(),
+            base_url=base_url or None,
+            max_retries=0,
+            timeout=httpx2.Timeout(None, connect=5.0),
+            http_client=http,
+            default_headers={"Accept-Encoding": "identity"},
+        )
+
+    async def complete(self, request: ModelRequest) -> Completion:
+        """Has a whole answer written."""
+        async with self._response(request, stream=False) as body:
+            data = bytearray()
+            async for part in body:
+                data += part
+                if len(data) > _LONGEST_ANSWER:
+                    raise ModelUnavailable(ModelFault.GARBLED)
+        answer = _read(_answer, bytes(data))
+        if not answer.choices:
+            raise ModelUnavailable(ModelFault.GARBLED)
+        choice = answer.choices[0]
+        if choice.message.refusal:
+            raise ModelUnavailable(ModelFault.REFUSED)
+        finish = Finish(_reason(choice.finish_reason), _usage(answer.usage))
+        if not choice.message.content:
+            raise ModelUnavailable(ModelFault.GARBLED)
+        return Completion(choice.message.content, finish)
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Piece, None]:
+        """Has an answer written, and hands out its pieces as they come."""
+        reason: FinishReason | None = None
+        usage, empty = Usage(), True
+        async with self._response(request, stream=True) as body:
+            try:
+                async for data in event_data(body, longest=_LONGEST_EVENT):
+                    if data == _DONE:
+                        break
+                    chunk = _read(_chunk, data)
+                    usage = _usage(chunk.usage) if chunk.usage else usage
+                    for choice in chunk.choices[:1]:
+                        if choice.delta.refusal:
+                            raise ModelUnavailable(ModelFault.REFUSED)
+                        if choice.delta.content:
+                            empty = False
+                            yield choice.delta.content
+                        if choice.finish_reason:
+                            reason = _reason(choice.finish_reason)
+            except ValueError:
+                raise ModelUnavailable(ModelFault.GARBLED) from None
+        if reason is None or empty:
+            # The stream ended, but not the answer, or there was none.
+            raise ModelUnavailable(ModelFault.GARBLED)
+        yield Finish(reason, usage)
+
+    async def close(self) -> None:
+        """Closes its connections."""
+        await self._client.close()
+
+    @asynccontextmanager
+    async def _response(self, request: ModelRequest, *, stream: bool) -> AsyncGenerator[AsyncIterator[bytes], None]:
+        """Sends a request; its answer's body can be read while the context lasts."""
+        response: httpx2.Response | None = None
+        try:
+            # With `stream` the package does not read the whole body first; with `cast_to` it hands the response over.
+            sent = self._client.post(
+                _PATH,
+                cast_to=httpx2.Response,
+                body=self._body(request, stream=stream),
+                stream=True,
+                stream_cls=AsyncStream[Any],
+            )
+            response = cast("httpx2.Response", await sent)
+            yield response.aiter_raw()
+        except ModelUnavailable:
+            raise
+        except (OpenAIError, httpx2.HTTPError, OSError, EOFError) as error:
+            raise ModelUnavailable(ModelFault.UNREACHABLE) from error
+        finally:
+            if response is not None:
+                await response.aclose()
+
+    def _body(self, request: ModelRequest, *, stream: bool) -> Mapping[str, object]:
+        body: dict[str, object] = {
+            "model": request.model or self._model,
+            "messages": [{"role": message.role, "content": message.text} for message in request.messages],
+            "max_completion_tokens": request.max_tokens,
+        }
+        if request.temperature is not None:
+            body["temperature"] = request.temperature
+        if request.schema is not None and self._strict:
+            schema = {"name": request.purpose.value, "strict": True, "schema": request.schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        elif request.schema is not None:
+            body["response_format"] = {"type": "json_object"}
+        if stream:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
+        return body
+
+
+async def _refuse(response: httpx2.Response) -> None:
+    """Ends a call whose status is an error, before its body is read."""
+    status = response.status_code
+    if status < 300:
+        return
+    if status == httpx2.codes.TOO_MANY_REQUESTS:
+        raise ModelUnavailable(ModelFault.RATE_LIMITED, retry_after=_pause(response))
+    if status >= 500:
+        raise ModelUnavailable(ModelFault.SERVER_ERROR)
+    raise ModelUnavailable(ModelFault.REJECTED)
+
+
+def _pause(response: httpx2.Response) -> timedelta:
+    try:
+        return min(timedelta(seconds=max(float(response.headers.get("retry-after", "")), 0)), _LONGEST_PAUSE)
+    except (ValueError, OverflowError):
+        return timedelta(seconds=1)
+
+
+def _read(decoder: "msgspec.json.Decoder[_Read]", data: bytes) -> _Read:
+    try:
+        return decoder.decode(data)
+    except (msgspec.MsgspecError, ValueError):
+        raise ModelUnavailable(ModelFault.GARBLED) from None
+
+
+def _reason(given: str) -> FinishReason:
+    if given == "content_filter":
+        raise ModelUnavailable(ModelFault.REFUSED)
+    try:
+        return FinishReason(given)
+    except ValueError:
+        # A tool call or what else may come: nothing that was asked for.
+        raise ModelUnavailable(ModelFault.GARBLED) from None
+
+
+def _usage(tokens: _Tokens | None) -> Usage:
+    return Usage(max(tokens.prompt_tokens, 0), max(tokens.completion_tokens, 0)) if tokens else Usage()

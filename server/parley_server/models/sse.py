@@ -1,0 +1,33 @@
+"""Server-sent events, as far as models use them: the data of each event, in order.
+
+Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+
+
+async def event_data(body: AsyncIterator[bytes], *, longest: int) -> AsyncGenerator[bytes, None]:
+    """The data of each event of a stream.
+
+    Args:
+        body: The bytes, cut anywhere.
+        longest: The most bytes that one event may take.
+
+    Raises:
+        ValueError: An event is longer.
+    """
+    rest = b""
+    data: list[bytes] = []
+    size = 0
+    async for part in body:
+        *lines, rest = (rest + part).split(b"\n")
+        for line in lines:
+            field = line.rstrip(b"\r")
+            if field.startswith(b"data:"):
+                data.append(field[5:].removeprefix(b" "))
+                size += len(field)
+            elif not field and data:
+                yield b"\n".join(data)
+                data, size = [], 0
+        if size + len(rest) > longest:
+            raise ValueError("an event is too long")

@@ -1,0 +1,156 @@
+"""Writing: the texts that a model writes, told as they come.
+
+User text stands apart from instructions: what we and the author say is one message of the role `system`, what users say
+and what the session knows is data in the messages of the users.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from typing import TypeAlias
+
+from parley_server.core.context import Message, Summary
+from parley_server.core.decision import Decision
+from parley_server.core.effects import Generate
+from parley_server.core.generation import Generated, ModelProfile, Older
+from parley_server.core.withholding import WITHHELD, secrets_of, shown_messages, shown_slots, without
+from parley_server.errors import ModelFault, ModelUnavailable
+from parley_server.models.consultation import Consultation
+from parley_server.models.prompts import prompt, tokens_of
+from parley_server.models.protocol import SYSTEM, Finish, ModelRequest, Purpose
+
+Tell: TypeAlias = Callable[[Decision, str], None]
+"""Is told what a turn has come to, and its reply so far."""
+
+_SUMMARY_TOKENS = 250
+_LONGEST = 15 * 1024
+"""Characters; a model that writes more is stopped there."""
+_UNWRITABLE = dict.fromkeys({*range(32), *range(127, 160), *range(0xD800, 0xE000)} - {9, 10})
+"""Control characters, and halves of characters."""
+_ECHO = 80
+"""Characters in a row of our own instructions that no reply has by chance."""
+
+
+async def write(effect: Generate, consultation: Consultation, tell: Tell) -> Generated | ModelUnavailable:
+    """Has the model write a text. A failure is not raised but given back: what follows from it, the turn decides."""
+    pages = _Pages(effect)
+    try:
+        text = await _stream(effect, pages, consultation, tell)
+    except ModelUnavailable as error:
+        consultation.degraded = True
+        return error
+    return Generated(text=text, summary=await _summary(pages, effect.profile, consultation))
+
+
+async def _stream(effect: Generate, pages: "_Pages", consultation: Consultation, tell: Tell) -> str:
+    before = effect.so_far.reply + " " if effect.so_far.reply else ""
+    instructions = prompt("reply").write(locale=effect.locale, instructions="", task="")
+    request = _request(effect, pages)
+    text = shown = ""
+    async with aclosing(consultation.write(request)) as pieces:
+        async for piece in pieces:
+            if isinstance(piece, Finish):
+                break
+            text += _cleaned(piece)
+            shown = text.strip()
+            if len(shown) >= _ECHO and shown[-_ECHO:] in instructions:
+                # The model recites what it was told, and what the author told it would come next.
+                raise ModelUnavailable(ModelFault.GARBLED)
+            tell(effect.so_far, before + shown)
+            if len(text) > _LONGEST:
+                break
+    if not shown:
+        raise ModelUnavailable(ModelFault.GARBLED)
+    return shown
+
+
+class _Pages:
+    """What of a conversation a model is shown, and what there is no room for."""
+
+    def __init__(self, effect: Generate) -> None:
+        context, profile = effect.so_far.context, effect.profile
+        definitions = {} if profile.sensitive else effect.definitions
+        secrets = secrets_of(context, definitions)
+        private = effect.so_far.private and not profile.sensitive
+        self.slots = shown_slots(context.slots, definitions)
+        self.already_said = without(effect.so_far.reply, secrets)
+        self.message = WITHHELD if private else without(effect.message, secrets)
+        messages = shown_messages(context, definitions)
+        through = context.summary.through if context.summary else 0
+        turns = [
+            (turn.turn, messages[2 * index : 2 * index + 2])
+            for index, turn in enumerate(context.history)
+            if turn.turn > through
+        ]
+        fitting = _fitting([pair for _, pair in turns], profile)
+        self.shown = [message for _, pair in turns[len(turns) - fitting :] for message in pair]
+        # Most of what is summed up is left out only later, so that not every turn pays for a summary.
+        left = len(turns) - min(fitting, profile.recent_turns) if fitting < len(turns) else 0
+        self.left = turns[:left]
+        self.summary = context.summary
+
+
+def _fitting(turns: Sequence[Sequence[Message]], profile: ModelProfile) -> int:
+    """How many of the last turns a prompt has room for."""
+    most = profile.recent_turns * (2 if profile.older is Older.SUMMARIZE else 1)
+    room = profile.prompt_tokens
+    fitting = 0
+    for turn in reversed(turns[-most:]):
+        room -= sum(tokens_of(message.text) for message in turn)
+        if room < 0:
+            break
+        fitting += 1
+    return fitting
+
+
+def _request(effect: Generate, pages: _Pages) -> ModelRequest:
+    instructions, profile = prompt("reply"), effect.profile
+    context = effect.so_far.context
+    data: dict[str, object] = {
+        "now": effect.now.strftime("%A, %Y-%m-%d %H:%M"),
+        "phase": context.phase.value,
+        "slots": dict(pages.slots),
+        "already_said": pages.already_said,
+        "message": pages.message,
+    }
+    if pages.summary:
+        data["before"] = pages.summary.text
+    task = instructions.write(
+        locale=effect.locale, instructions=profile.instructions, task=effect.generation.instructions
+    )
+    asked = Message("user", json.dumps(data, ensure_ascii=False, default=str))
+    return ModelRequest(
+        purpose=Purpose.REPLY,
+        prompt_version=instructions.version,
+        messages=(Message(SYSTEM, task), *pages.shown, asked),
+        model=profile.name,
+        max_tokens=effect.generation.max_tokens,
+        temperature=profile.temperature,
+    )
+
+
+async def _summary(pages: _Pages, profile: ModelProfile, consultation: Consultation) -> Summary | None:
+    """Sums up the turns that have no room any more; None: there are none, or it could not be done now."""
+    if profile.older is not Older.SUMMARIZE or not pages.left:
+        return None
+    instructions = prompt("summarize")
+    messages = [{message.role: message.text} for _, pair in pages.left for message in pair]
+    data = {"summary": pages.summary.text if pages.summary else "", "messages": messages}
+    request = ModelRequest(
+        purpose=Purpose.SUMMARIZE,
+        prompt_version=instructions.version,
+        messages=(Message(SYSTEM, instructions.write()), Message("user", json.dumps(data, ensure_ascii=False))),
+        model=profile.name,
+        max_tokens=_SUMMARY_TOKENS,
+        temperature=0.0,
+    )
+    try:
+        text = await consultation.ask(request)
+    except ModelUnavailable:
+        return None
+    return Summary(_cleaned(text).strip(), through=pages.left[-1][0])
+
+
+def _cleaned(text: str) -> str:
+    """A text without what no chat shows."""
+    return text.translate(_UNWRITABLE)
