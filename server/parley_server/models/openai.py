@@ -73,8 +73,9 @@ class OpenAIProvider:
 
         A server that does not know schemas is asked for JSON of any shape instead.
         """
-        # At its more talkative levels the package logs whole requests, and so what users say.
-        logging.getLogger("openai").setLevel(logging.WARNING)
+        # At its more talkative levels the package logs whole requests, and so what users say; what it stands on, each call.
+        for name in ("openai", "httpx2", "httpcore2"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         self._model = model
         self._strict = strict
         http = DefaultAioHttpClient(

@@ -117,6 +117,7 @@ def test_only_what_a_repeat_can_mend_asks_for_one() -> None:
         "TurnConflict",
         "SessionBusy",
         "Overloaded",
+        "ModelUnavailable",
         "ShuttingDown",
         "StoreUnavailable",
     }
