@@ -16,6 +16,7 @@ from functools import partial
 from benchmarks.nlu.data import Record, accepts, definition_of, half_of, lines_of, microseconds, noon, text_of
 from parley_server.core.slots import SlotDefinition, SlotType, SlotValue
 from parley_server.core.understanding import Answer, Situation, Understanding
+from parley_server.nlu.cascade import leaves_open
 from parley_server.nlu.rules import RulesUnderstander
 from parley_server.nlu.values import READERS, Reference, Refusal
 
@@ -133,6 +134,8 @@ def main() -> None:
             show_errors(played)
         outcomes += played
     show(outcomes)
+    opened = sum(leaves_open(outcome.understanding, outcome.situation) for outcome in outcomes)
+    print(f"turns for a model     {opened / len(outcomes):.3f} (what a cascade would ask it about)")
     calls = [partial(rules.read, outcome.turn["user"], outcome.situation) for outcome in outcomes]
     print(f"median time           {microseconds(calls):.0f} µs")
 

@@ -73,7 +73,7 @@ class OpenAIProvider:
 
         A server that does not know schemas is asked for JSON of any shape instead.
         """
-        # At its more talkative levels the package logs whole requests, and so what users say; what it stands on, each call.
+        # Talkative, the package logs whole requests, and so what users say; what it stands on logs each call.
         for name in ("openai", "httpx2", "httpcore2"):
             logging.getLogger(name).setLevel(logging.WARNING)
         self._model = model
