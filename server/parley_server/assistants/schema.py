@@ -228,8 +228,8 @@ class StateModel(_Model):
     say: str = ""
     """Said on entry, and asked again while the state waits without a form. A template."""
     generate: Generate = None
-    """What the language model says on entry, after that. While the state waits without a form, it answers every message
-    that takes no way out."""
+    """What the language model says on entry, after that. Where the state waits for `on` without a form, the model
+    answers every message that takes no way out, and the state opens with its `say` alone, if it has one."""
     run: str = ""
     """A callable that runs on entry."""
     set: dict[str, str] = {}

@@ -43,7 +43,7 @@ def situation_of(course: Course, extracted: Mapping[str, str]) -> Situation:
     )
 
 
-def ask_pending(course: Course) -> Steps[None]:
+def ask_pending(course: Course) -> None:
     """Says the question that the user is to answer, unless it was just said."""
     state, context = course.state, course.context
     requested, attempts = "", 0
@@ -60,11 +60,8 @@ def ask_pending(course: Course) -> Steps[None]:
         attempts = context.attempts if course.missed and requested == context.requested_slot else 0
         invalid = any(rejection.slot == requested for rejection in course.change.rejected)
         course.say(course.assistant.slots.next_prompt(requested, attempts=attempts, invalid=invalid))
-    elif course.entered != context.frame and not state.final:
-        if state.generate:
-            yield from course.generate(state.generate)
-        else:
-            course.say(state.say)
+    elif course.entered != context.frame and not (state.final or state.chats):
+        course.say(state.say)
     if (requested, attempts) != (context.requested_slot, context.attempts):
         course.context = replace(course.context, requested_slot=requested, attempts=attempts)
 

@@ -324,9 +324,9 @@ class Course:
         self.entered = None if self.opening and asks else self.context.frame
         self._assign(state.assign)
         self._doubt(state)
-        if self.entered or state.generate:
+        if self.entered or state.chats:
             self.say(state.say)
-        if self.entered and state.generate:
+        if self.entered and state.generate and not (state.chats and state.say):
             yield from self.generate(state.generate)
         moved = len(self.moves)
         if state.run:

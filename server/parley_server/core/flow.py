@@ -70,8 +70,7 @@ class DialogState:
     say: Text = ""
     """Said on entry; asked again while the state waits without a form."""
     generate: Generation | None = None
-    """What the model says on entry, after that; while the state waits without a form, it answers every message that
-    takes no way out."""
+    """What the model says on entry, after that; where the state `chats`, what it answers."""
     run: Action | None = None
     """Code that runs on entry."""
     assign: Assignments = field(default_factory=dict)
@@ -98,6 +97,11 @@ class DialogState:
     def final(self) -> bool:
         """Whether the flow is over here."""
         return not (self.form or self.transitions or self.next or self.link)
+
+    @property
+    def chats(self) -> bool:
+        """Whether the model answers each message that takes no way out. What the state says, it opens with then."""
+        return self.generate is not None and bool(self.transitions) and not self.form
 
     @property
     def asks_yes_or_no(self) -> bool:

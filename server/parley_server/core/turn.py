@@ -103,7 +103,7 @@ def _take(course: Course, *, back: bool) -> Steps[None]:
     if not (understood or acknowledged or _asks_for_what_runs(course)):
         yield from _fall_back(course)
     yield from course.go_on()
-    yield from ask_pending(course)
+    ask_pending(course)
 
 
 def _read(course: Course) -> Steps[None]:
@@ -254,14 +254,11 @@ def _process_state(course: Course, kind: str) -> Steps[bool]:
     state, form = course.state, course.state.form
     if state.final:
         return False
-    if state.generate and not form and course.understanding.command is None:
-        course.explanation.note(kind, str(course.context.frame), "the model answers the message", taken=True)
-        return True
     changed = {*course.change.filled, *course.change.cleared}
     refused = {rejection.slot for rejection in course.change.rejected}
     if course.aside:
-        # A sub-conversation has its own form; what else a message says is for the flow that it interrupted.
-        own = set(form.slots) if form else set()
+        # A sub-conversation has its own forms; what else a message says is for the flow that it interrupted.
+        own = course.machine.slots
         changed, refused = changed & own, refused & own
     if form or changed:
         reason = "the message changes slots" if changed else "the message gives no value that is taken"
@@ -270,6 +267,10 @@ def _process_state(course: Course, kind: str) -> Steps[bool]:
         yield from miss(course)
     if course.change.cleared and not course.aside:
         yield from _go_back(course)
+    if state.generate and state.chats and course.state is state and not course.understanding.command:
+        course.explanation.note(kind, str(course.context.frame), "the model answers the message", taken=True)
+        yield from course.generate(state.generate)
+        return True
     return bool(changed or refused)
 
 
@@ -299,13 +300,15 @@ def _obey(course: Course) -> Steps[bool]:
     elif command is Command.RESTART:
         course.say(texts.cancelled)
         yield from course.start(course.assistant.initial_flow, afresh=True)
-    elif command is Command.SKIP and course.state.final:
+    elif command is Command.SKIP and (course.state.final or course.state.chats):
         return False  # There is nothing to skip.
     elif command is Command.SKIP:
         skip(course)
     elif command is Command.REPEAT:
         # What is pending is asked again at the end of every turn; where nothing is, the last words stand for it.
-        course.say(course.state.say if course.state.final else "")
+        if course.state.final or course.state.chats:
+            history = course.context.history
+            course.say((history[-1].reply if history else course.state.say) or texts.help)
     else:
         course.say({Command.HELP: texts.help, Command.WHO: texts.who, Command.THANKS: texts.thanks}[command])
     return True
