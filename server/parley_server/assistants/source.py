@@ -1,25 +1,31 @@
-"""Reading a definition: YAML 1.2 into plain data, and where each thing stands, so that a defect can be found.
+"""Reading a definition: YAML into plain data, and where each thing stands, so that a defect can be found.
 
-Keys that stand twice are refused, and nothing in a file constructs objects.
+Words mean what YAML 1.2 says: `no` is a text, and so is a date. A key is always a text. Keys that stand twice are
+refused, and nothing in a file constructs objects.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeGuard
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.resolver import VersionedResolver
-from ruamel.yaml.tag import Tag
+from yaml import MarkedYAMLError, YAMLError
 
+from parley_server.assistants.yaml_events import Node, Place, build
 from parley_server.errors import InvalidDefinition
 
 MAX_BYTES = 4 * 1024 * 1024
 """A larger file is no definition."""
 
-_TIMESTAMP = "tag:yaml.org,2002:timestamp"
+_HINTS: Sequence[tuple[str, str]] = (
+    ("mapping values are not allowed", "a text with a colon and a space in it stands in quotes"),
+    ("cannot start any token", "a text that begins so stands in quotes"),
+    ("tab character", "indent by spaces"),
+    ("did not find expected key", "is the line indented as its neighbours are, and every quote closed before it?"),
+    ("did not find expected ',' or", "is every bracket closed, and every text with a colon in quotes?"),
+    ("did not find expected '-'", "is the line indented as its neighbours are?"),
+    ("unexpected end of stream", "a quote that opens here is never closed"),
+)
+"""What is mostly wrong where the parser stumbles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,9 @@ class Source:
 
     name: str
     """The file's name, for messages."""
-    root: CommentedMap
+    root: Mapping[str, Node]
+    places: Mapping[int, Mapping[str | int, Place]]
+    """Where the keys or items of each mapping and list stand, by its identity."""
 
     def defect(self, path: Sequence[str | int], message: str) -> str:
         """A line that says what is wrong and where: `booking.yaml:12:5: slots.date.type: …`."""
@@ -36,10 +44,12 @@ class Source:
         line, column = 0, 0
         names = []
         for step in path:
-            if _has(node, step):
+            places = self.places.get(id(node), {})
+            child = _child(node, step)
+            if child is not None:
                 # What a merge key `<<` has brought in has no place of its own: its mapping's is the nearest.
-                line, column = (node.lc.data or {}).get(step, (line, column))[:2]
-                node = node[step]
+                line, column = places.get(step, (line, column))
+                node = child[0]
             elif step is not path[-1]:
                 continue  # It is no step in the file but the schema's word for a kind of value.
             names.append(str(step))
@@ -60,30 +70,23 @@ def read_source(path: Path) -> Source:
     if len(data) > MAX_BYTES:
         raise InvalidDefinition([f"{path}: larger than {MAX_BYTES} bytes"])
     try:
-        reader = YAML(typ="rt")
-        reader.Resolver = _Resolver
-        root = reader.load(data)
+        built = build(data)
     except MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{path.name}:{mark.line + 1}:{mark.column + 1}" if mark else path.name
-        raise InvalidDefinition([f"{place}: {error.problem}"]) from error
-    except (YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        # The reader lets through what Python says of a value that its tag does not fit, and of endless nesting.
+        problem = error.problem or str(error)
+        hint = "".join(f": {hint}" for part, hint in _HINTS if part in problem)
+        raise InvalidDefinition([f"{place}: {problem}{hint}"]) from error
+    except (YAMLError, ValueError) as error:
+        # A number of more digits than Python reads is a ValueError.
         raise InvalidDefinition([f"{path.name}: can not be read: {' '.join(str(error).split())}"]) from error
-    if not isinstance(root, CommentedMap):
+    if not isinstance(built.root, dict):
         raise InvalidDefinition([f"{path.name}: not a mapping: a definition begins with `assistant: NAME`"])
-    return Source(path.name, root)
+    return Source(path.name, built.root, built.places)
 
 
-class _Resolver(VersionedResolver):
-    """Tells what kind of value a word is. YAML 1.2 has no dates: they are texts."""
-
-    def resolve(self, kind: object, value: object, implicit: object) -> Tag:
-        found: Tag = super().resolve(kind, value, implicit)
-        return self.DEFAULT_SCALAR_TAG if str(found) == _TIMESTAMP else found
-
-
-def _has(node: object, step: str | int) -> TypeGuard[CommentedMap | CommentedSeq]:
-    if isinstance(node, CommentedSeq):
-        return isinstance(step, int) and step < len(node)
-    return isinstance(node, CommentedMap) and step in node
+def _child(node: object, step: str | int) -> tuple[object] | None:
+    """What stands at a step, alone in a tuple, since it may be None; None: nothing does."""
+    if isinstance(node, list):
+        return (node[step],) if isinstance(step, int) and step < len(node) else None
+    return (node[step],) if isinstance(node, dict) and step in node else None

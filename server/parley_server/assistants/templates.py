@@ -44,12 +44,12 @@ def compile_template(source: str, slots: Collection[str], names: Collection[str]
         return source
     try:
         tree = _environment.parse(source)
-        compiled = _environment.from_string(source)
+        unknown = meta.find_undeclared_variables(tree).difference(names)
+        compiled = _environment.from_string(tree)
     except TemplateSyntaxError as error:
         raise ValueError(f"not a template: {error.message}") from error
     if any(tree.find(kind) for kind in _OTHER_FILES):
         raise ValueError("a template takes nothing from other files")
-    unknown = meta.find_undeclared_variables(tree).difference(names)
     unknown |= {f"slots.{name}" for name in _slots_named(tree) if name not in slots}
     if unknown:
         raise ValueError(f"the template names what there is not: {', '.join(sorted(unknown))}")

@@ -22,7 +22,7 @@ BARE = "assistant: test\nflows: {main: {states: {start: {say: Hi.}}}}\n"
         (BARE + "locale: English, please\n", "3:1: locale: String should match pattern"),
         (BARE + "slots:\n", "3:1: slots: Input should be a valid dictionary"),
         (BARE + "slots:\n  a-b: {type: string}\n", "4:3: slots.a-b.[key]: String should match pattern"),
-        (BARE + "slots:\n  1: {type: string}\n", "4:3: slots.1.[key]: Input should be a valid string"),
+        (BARE + "slots:\n  1: {type: string}\n", "4:3: slots.1.[key]: String should match pattern"),
         (BARE + "slots:\n  a: {}\n", "4:3: slots.a.type: Field required"),
         (BARE + "slots:\n  a: {type: colour}\n", "4:7: slots.a.type: Input should be 'string', 'integer', 'float'"),
         (BARE + "slots:\n  a:\n    type: choice\n    choices: [1, 2]\n", "6:5: slots.a.choices: each choice is a text"),

@@ -1,5 +1,6 @@
 """Files: what is no definition is refused in a line, whatever it is, and nothing in a file is ever run."""
 
+import math
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from parley_server.assistants.loading import load_assistant
 from parley_server.assistants.source import MAX_BYTES
+from parley_server.assistants.yaml_events import build
 from parley_server.core.assistant import Assistant
 from parley_server.core.slots import Choice
 from parley_server.errors import InvalidDefinition
@@ -33,12 +35,18 @@ def test_the_booking_example_loads() -> None:
         ("", "not a mapping"),
         ("just words", "not a mapping"),
         ("- assistant: a\n", "not a mapping"),
-        ("assistant: a\nassistant: b\n" + STATES, '2:1: found duplicate key "assistant"'),
-        ("assistant: a\n" + STATES + "slots:\n  x: {type: string, type: date}\n", '4:21: found duplicate key "type"'),
-        ("assistant: [a\n", "2:1: expected ',' or ']'"),
-        ("assistant: a\n\tflows: {}\n", "2:1: found character '\\t'"),
+        ("assistant: a\nassistant: b\n" + STATES, "2:1: the key `assistant` stands twice in one mapping"),
+        ("assistant: a\n" + STATES + "slots:\n  x: {type: string, type: date}\n", "4:21: the key `type` stands twice"),
+        ("assistant: [a\n", "2:1: did not find expected ',' or ']': is every bracket closed"),
+        ("assistant: a\n\tflows: {}\n", "2:1: found a tab character that violates indentation: indent by spaces"),
+        ("a:\n  say: Note: it is late\n", "2:12: mapping values are not allowed in this context: a text with a colon"),
+        ("a:\n  say: @home\n", "2:8: found character that cannot start any token: a text that begins so stands in"),
+        ("a:\n  say: {{ slots.x }}\n", "2:9: a key is a text: a template such as {{ slots.name }} stands in quotes"),
+        ("a: 'it is\n", "2:1: found unexpected end of stream: a quote that opens here is never closed"),
+        ("a:\n  b: 1\n c: 2\n", "3:2: did not find expected key: is the line indented as its neighbours are"),
+        ("a: " + "9" * 5000, "can not be read: Exceeds the limit"),
         ("assistant: *nobody\n", "1:12: found undefined alias"),
-        ("assistant: a\n" + STATES + "---\nassistant: b\n", "3:1: but found another document"),
+        ("assistant: a\n" + STATES + "---\nassistant: b\n", "3:1: another document begins"),
         (b"assistant: \xff\xfe\n", "can not be read: unacceptable character"),
         (b"assistant: a\x00\n", "can not be read: unacceptable character"),
     ],
@@ -66,6 +74,29 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_parsed(tmp_path: Path)
 
     with pytest.raises(InvalidDefinition, match=f"larger than {MAX_BYTES} bytes"):
         load_assistant(path)
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("~", None), ("null", None), ("", None), ("true", True), ("False", False), ("yes", "yes"), ("off", "off"),
+        ("12", 12), ("-3", -3), ("+5", 5), ("0o17", 15), ("0x1F", 31), ("012", 12), ("1_000", "1_000"),
+        ("1:30", "1:30"),
+        ("1.5", 1.5), ("-.5", -0.5), ("2e3", 2000.0), (".inf", math.inf), ("-.INF", -math.inf), ("1.2.3", "1.2.3"),
+        ("2026-03-04", "2026-03-04"), ("'12'", "12"), ('"true"', "true"), ("|\n  12", "12"), ("0b1", "0b1"),
+    ],
+)  # fmt: skip
+def test_a_word_means_what_yaml_1_2_says(word: str, value: object) -> None:
+    found = build(f"key: {word}".encode()).root
+
+    assert isinstance(found, dict)
+    assert (found["key"], type(found["key"])) == (value, type(value))
+
+
+def test_a_key_is_a_text_whatever_it_looks_like(load: Load) -> None:
+    assistant = load("slots: {seats: {type: choice, choices: {1: [one], true: [yes], null: []}}}\n")
+
+    assert [choice.name for choice in assistant.slots.definitions["seats"].choices] == ["1", "true", "null"]
 
 
 def test_yaml_is_read_as_version_1_2_so_that_no_is_a_word(load: Load) -> None:
