@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.conversations import Talk
+from support.orders import HI
 from support.servers import definition
 
 from parley_server.assistants.loading import load_assistant
@@ -33,3 +35,15 @@ def defects(tmp_path: Path) -> Callable[[str | bytes], list[str]]:
         return [defect.removeprefix(path.name).removeprefix(":").strip() for defect in caught.value.defects]
 
     return find
+
+
+@pytest.fixture
+def begin(tmp_path: Path) -> Callable[[str], Talk]:
+    """Begins a conversation with an assistant, which has heard a greeting already."""
+
+    def begun(text: str) -> Talk:
+        talk = Talk(load_assistant(definition(tmp_path, "assistant: test\n" + text)))
+        talk.say(HI)
+        return talk
+
+    return begun
