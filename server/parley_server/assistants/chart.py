@@ -21,7 +21,7 @@ class WayKind(StrEnum):
     ON = "on"
     """By a transition, whose condition a message fulfils."""
     NEXT = "next"
-    """By itself, when nothing is left to wait for."""
+    """By itself, when nothing is left to wait for, and a condition holds if it has one."""
     CALL = "call"
     """Into a flow or sub-conversation that hands back."""
     LINK = "link"
@@ -40,7 +40,7 @@ class Way:
     target: Frame
     kind: WayKind
     label: str = ""
-    """The condition of a transition, or how long the state waits; else empty."""
+    """The condition of a transition or of a way on, or how long the state waits; else empty."""
     clear: tuple[str, ...] = ()
     """Slots that lose their value on the way."""
     silent: bool = False
@@ -175,6 +175,9 @@ class Chart:
             target = Frame(frame.flow, state.expired)
             waited = _in_words(state.expires_after)
             yield Way(origin=frame, target=target, kind=WayKind.EXPIRED, label=waited, place=(*place, "expired"))
+        for index, fork in enumerate(state.forks):
+            target, there = Frame(frame.flow, fork.to), (*place, "next", index)
+            yield Way(origin=frame, target=target, kind=WayKind.NEXT, label=fork.when.name, place=there)
         yield Way(origin=frame, target=Frame(frame.flow, state.next), kind=WayKind.NEXT, place=(*place, "next"))
 
     def _handlers(self) -> Iterator[tuple[str, str, Handler]]:

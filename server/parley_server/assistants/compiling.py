@@ -2,7 +2,7 @@
 
 import hashlib
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from parley_server.assistants.schema import (
     CallModel,
     FallbackModel,
     FlowModel,
+    ForkModel,
     MigrateModel,
     ReactionModel,
     StateModel,
@@ -25,7 +26,7 @@ from parley_server.core.assistant import Assistant, Fallback, Migration, Texts
 from parley_server.core.branching import BranchingConversation, ConversationBranch
 from parley_server.core.conditions import BUILT_IN
 from parley_server.core.filling import FormFiller, SlotFiller
-from parley_server.core.flow import Call, DialogFlow, DialogState, Transition
+from parley_server.core.flow import Call, DialogFlow, DialogState, Fork, Transition
 from parley_server.core.generation import ModelProfile, Older
 from parley_server.core.intents import Intent, IntentRouter
 from parley_server.core.reactions import Handler, Reaction
@@ -95,6 +96,7 @@ class Compilation:
         self._check_exits(path, state)
         parts = self._parts
         collected = parts.slots((*path, "collect"), state.collect)
+        forks, onward = self._onward((*path, "next"), flow, state.next)
         return DialogState(
             name=str(path[-1]),
             phase=state.phase,
@@ -110,7 +112,8 @@ class Compilation:
             transitions=tuple(
                 self._transition((*path, "on", index), flow, transition) for index, transition in enumerate(state.on)
             ),
-            next=parts.known((*path, "next"), state.next, flow.states, "state"),
+            forks=forks,
+            next=onward,
             digress=state.digress,
             expires_after=state.expires_after,
             expired=parts.known((*path, "expired"), state.expired, flow.states, "state"),
@@ -146,6 +149,23 @@ class Compilation:
             say=self._parts.text((*path, "say"), transition.say),
             clear=self._parts.slots((*path, "clear"), transition.clear),
         )
+
+    def _onward(self, path: Path, flow: FlowModel, ways: Sequence[ForkModel]) -> tuple[tuple[Fork, ...], str]:
+        """The ways that have a condition, and where the last one leads."""
+        parts = self._parts
+        if len(ways) == 1 and not ways[0].when:
+            return (), parts.known(path, ways[0].to, flow.states, "state")
+        forks = []
+        for index, way in enumerate(ways):
+            target = parts.known((*path, index, "to"), way.to, flow.states, "state")
+            if bool(way.when) == (index == len(ways) - 1):
+                parts.defect((*path, index), "each way on has a `when`, but for the last one, which has none")
+            elif way.when in BUILT_IN:
+                text = f"no message is waited for here that could be `{way.when}`: write an expression, or use `on`"
+                parts.defect((*path, index, "when"), text)
+            elif way.when:
+                forks.append(Fork(when=parts.condition((*path, index, "when"), way.when), to=target))
+        return tuple(forks), ways[-1].to if ways else ""
 
     # Branches and intents.
 

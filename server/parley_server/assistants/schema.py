@@ -44,6 +44,10 @@ def _as_call(given: object) -> object:
     return {"flow": given} if isinstance(given, str) and given else given or None
 
 
+def _as_forks(given: object) -> object:
+    return ([{"to": given}] if given else []) if isinstance(given, str) else given
+
+
 def _as_fallback(given: object) -> object:
     return {"say": given} if isinstance(given, str) else given
 
@@ -207,6 +211,15 @@ class TransitionModel(_Model):
     """Slots that lose their value on the way."""
 
 
+class ForkModel(_Model):
+    """A way on, taken without a message."""
+
+    when: str = ""
+    """A CEL expression; the last way has none."""
+    to: str
+    """The state to go to."""
+
+
 class CallModel(_Model):
     """A flow that is called: it runs on the stack and hands back."""
 
@@ -244,8 +257,9 @@ class StateModel(_Model):
     """The slots of the state's form, in the order in which they are asked for."""
     on: list[TransitionModel] = []
     """The ways out, in order: the first whose condition holds is taken."""
-    next: str = ""
-    """The state to go to when nothing is left to wait for."""
+    next: Annotated[list[ForkModel], BeforeValidator(_as_forks, json_schema_input_type=str | list[ForkModel])] = []
+    """The state to go to when nothing is left to wait for; or several, of which the first is taken whose condition
+    holds, and the last has none."""
     digress: Digress = Digress.ALLOW
     """Whether another intent may interrupt the state: allow, forbid, or ask the user."""
     expires_after: Duration | None = None

@@ -277,7 +277,7 @@ class Course:
             else:
                 if state.form:
                     self.context = self.context.set_slots(state.form.defaults(self.context))
-                yield from self.move(state.next)
+                yield from self.move(state.onward(self.scope, self.explanation))
 
     def give_up(self, how: GiveUp | None, reason: str) -> Steps[None]:
         """Does what the author said for when asking is in vain; skips and defaults are for slots alone."""

@@ -29,6 +29,14 @@ class Transition:
     """Slots that lose their value on the way."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fork:
+    """A way that a state goes on by itself, while its condition holds."""
+
+    when: Condition
+    to: str
+
+
 Assignments: TypeAlias = Mapping[str, Callable[[Scope], SlotValue | None]]
 """Values that slots take, out of what the turn knows; None: the slot loses its value."""
 
@@ -84,6 +92,8 @@ class DialogState:
     form: FormFiller | None = None
     """The slots that are collected here."""
     transitions: tuple[Transition, ...] = ()
+    forks: tuple[Fork, ...] = ()
+    """Where to go instead of `next`: to the first whose condition holds. With them there is a `next`."""
     next: str = ""
     """The state to go to when nothing is left to wait for."""
     digress: Digress = Digress.ALLOW
@@ -113,6 +123,16 @@ class DialogState:
         if self.form:
             return not self.form.complete(context) or not self.next
         return bool(self.transitions) or not self.next
+
+    def onward(self, scope: Scope, explanation: Explanation) -> str:
+        """The state to go to when nothing is left to wait for."""
+        for fork in self.forks:
+            name = f"{scope.context.frame} → {fork.to}"
+            if fork.when(scope):
+                explanation.note("next", name, f"{fork.when.name} holds", taken=True)
+                return fork.to
+            explanation.note("next", name, f"{fork.when.name} does not hold")
+        return self.next
 
 
 class DialogFlow:

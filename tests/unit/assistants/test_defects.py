@@ -121,6 +121,23 @@ branches:
             "        on: [{when: help, to: end}]\n        next: start",
             "13:9: flows.main.states.end.next: a state that waits",
         ),
+        (
+            11,
+            "        next: [{when: turn > 1, to: x}, {to: end}]",
+            "12:33: flows.main.states.end.next.0.to",
+        ),
+        (
+            11,
+            "        next: [{when: turn > 1, to: end}]",
+            "12:16: flows.main.states.end.next.0: each way on has",
+        ),
+        (11, "        next: [{to: end}, {to: start}]", "12:16: flows.main.states.end.next.0: each way on has"),
+        (
+            11,
+            "        next: [{when: help, to: end}, {to: end}]",
+            "12:17: flows.main.states.end.next.0.when: no mes",
+        ),
+        (11, "        next: [{when: turn, to: end}, {to: end}]", "12:17: flows.main.states.end.next.0.when: the expr"),
         (11, "        on: [{when: help}]", "12:14: flows.main.states.end.on.0: a way out has either `to`"),
         (
             11,

@@ -59,6 +59,32 @@ def test_a_summary_does_not_tell_what_is_sensitive(begin: Begin) -> None:
     assert talk.context.handoff.summary == "color: …\nuser: to a human"
 
 
+FORKED = ORDER.replace(
+    "next: done", "next: [{when: slots.size > 9, to: big}, {when: has(slots.gift), to: gift}, {to: done}]"
+)
+FORKED = (
+    FORKED.replace("slots:", "slots:\n  gift: {type: boolean}", 1)
+    + """\
+      big: {say: "Big."}
+      gift: {say: "A gift."}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("gives", "reply"),
+    [({"size": 10, "gift": True}, "Big."), ({"size": 9, "gift": False}, "A gift."), ({"size": 9}, "Done.")],
+)
+def test_a_state_goes_on_by_the_first_way_whose_condition_holds(
+    begin: Begin, gives: dict[str, int], reply: str
+) -> None:
+    decision = begin(FORKED).say(understood(gives={"color": "red", **gives}), explain=True)
+
+    assert decision.reply == reply
+    steps = [step for step in decision.explanation if step.kind == "next"]
+    assert [step.taken for step in steps] == ([True] if reply == "Big." else [False, reply == "A gift."])
+
+
 STUCK = """
 slots: {size: {type: integer, prompt: "Which size?"}}
 flows:

@@ -42,14 +42,16 @@ def check_conditions(chart: Chart, root: Mapping[str, object]) -> Iterator[Flaw]
 
 def _ways_never_taken(chart: Chart, root: Mapping[str, object]) -> Iterator[Flaw]:
     for frame, state in chart.states.items():
-        earlier: set[str] = set()
-        for index in range(len(state.transitions)):
-            # A condition that could not be compiled has its name in the file alone.
-            name = _plain(str(part(root, (*chart.place(frame), "on", index, "when"))))
-            if name in earlier or ALWAYS.name in earlier:
-                reason = "the same condition" if name in earlier else f"`{ALWAYS.name}`"
-                yield Flaw((*chart.place(frame), "on", index), f"never taken: {reason} stands before it")
-            earlier.add(name)
+        for key, count in (("on", len(state.transitions)), ("next", len(state.forks))):
+            earlier: set[str] = set()
+            for index in range(count):
+                place = (*chart.place(frame), key, index)
+                # A condition that could not be compiled has its name in the file alone.
+                name = _plain(str(part(root, (*place, "when"))))
+                if name in earlier or ALWAYS.name in earlier:
+                    reason = "the same condition" if name in earlier else f"`{ALWAYS.name}`"
+                    yield Flaw(place, f"never taken: {reason} stands before it")
+                earlier.add(name)
 
 
 def _compare(

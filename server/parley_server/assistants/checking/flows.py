@@ -141,7 +141,8 @@ def _rounds(chart: Chart) -> Iterator[Flaw]:
 
 def _goes_on_to(chart: Chart, frame: Frame) -> Frame | None:
     """Where a conversation goes from a state by itself; None: code decides, or what the state calls may wait."""
-    if chart.states[frame].run or chart.states[frame].handoff:
+    state = chart.states[frame]
+    if state.run or state.handoff or state.forks:
         return None
     onward = {way.kind: way.target for way in chart.ways_from(frame)}
     called = onward.get(WayKind.CALL)

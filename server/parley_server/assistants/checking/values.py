@@ -13,11 +13,13 @@ from operator import or_
 from parley_server.assistants.chart import Chart, Way, WayKind
 from parley_server.assistants.checking.findings import Flaw, Severity
 from parley_server.assistants.checking.readings import Reading, part, readings
+from parley_server.assistants.parts import Path
 from parley_server.core.conditions import ALWAYS, CHANGE, INPUT
 from parley_server.core.context import Frame
 from parley_server.core.flow import DialogState
 from parley_server.core.slots import GiveUp
 
+_PRESENT = re.compile(r"has\(slots\.(\w+)\)")
 _ABSENT = re.compile(r"!has\(slots\.(\w+)\)")
 
 
@@ -106,7 +108,7 @@ class Values:
 
     def _along(self, way: Way) -> Known:
         if way.kind is WayKind.NEXT:
-            return self.complete(way.origin)
+            return self.complete(way.origin).filled(self._present(way))
         if way.kind is WayKind.CALL:
             call = self.chart.states[way.origin].call
             return self.said(way.origin).filled(call.inputs if call else ())
@@ -117,11 +119,13 @@ class Values:
         return known.filled(self._present(way)).cleared(way.clear)
 
     def _present(self, way: Way) -> Iterator[str]:
-        """The slots that have a value, since the ways out that stand before are taken where they have none."""
+        """The slots that have a value: the way is taken where they have one, or one before it where they have none."""
+        if present := _PRESENT.fullmatch("".join(way.label.split())):
+            yield present[1]
         for earlier in self.chart.ways_from(way.origin):
             if earlier == way:
                 return
-            if absent := _ABSENT.fullmatch("".join(earlier.label.split())):
+            if earlier.kind is way.kind and (absent := _ABSENT.fullmatch("".join(earlier.label.split()))):
                 yield absent[1]
 
     def _enter(self, frame: Frame, known: Known) -> None:
@@ -197,8 +201,7 @@ def check_values(chart: Chart, root: Mapping[str, object]) -> Iterator[Flaw]:
 def _state_flaws(values: Values, frame: Frame, root: Mapping[str, object]) -> Iterator[Flaw]:
     place = values.chart.place(frame)
     for reading in readings(part(root, place), place):
-        entered = reading.place[len(place)] != "on" and "outputs" not in reading.place
-        yield from _flaws(reading, values.said(frame) if entered else values.asked(frame))
+        yield from _flaws(reading, _known_at(values, frame, reading.place[len(place) :]))
         if reading.place == (*place, "say") and _repeats_after_change(values.chart, frame):
             for name in sorted(reading.slots & values.said(frame).surely):
                 text = f"`slots.{name}` has no value here when the user takes it back, and no way leads out on `change`"
@@ -214,6 +217,13 @@ def _state_flaws(values: Values, frame: Frame, root: Mapping[str, object]) -> It
         if name in values.complete(frame).surely:
             # A form asks in order, so that the next slot's question may name this one.
             known = known.filled([name])
+
+
+def _known_at(values: Values, frame: Frame, key: Path) -> Known:
+    """What is known where a key of a state is read."""
+    if key[0] == "next":
+        return values.complete(frame)
+    return values.asked(frame) if key[0] == "on" or "outputs" in key else values.said(frame)
 
 
 def _repeats_after_change(chart: Chart, frame: Frame) -> bool:

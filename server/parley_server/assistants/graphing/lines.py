@@ -36,7 +36,9 @@ def lines(chart: Chart, coverage: Coverage | None = None) -> Sequence[Line]:
         label = labels.setdefault((way.origin, way.target, way.kind, covered), [])
         if way.kind is WayKind.EXPIRED:
             label.append(f"after {way.label}")
-        elif way.kind is WayKind.NEXT and chart.states[way.origin].form:
+        elif way.kind is WayKind.NEXT and not way.label and chart.states[way.origin].forks:
+            label.append("else")
+        elif way.kind is WayKind.NEXT and not way.label and chart.states[way.origin].form:
             label.append("complete")
         else:
             label += [row for part in _JOINT.split(way.label) for row in wrap(part, _WIDTH)]

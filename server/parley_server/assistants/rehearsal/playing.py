@@ -25,6 +25,9 @@ from parley_server.errors import AssistantFailed
 
 _T = TypeVar("_T")
 
+_STEPS = {WayKind.ON: "transition", WayKind.HANDOFF: "transition", WayKind.NEXT: "next"}
+"""What an explanation calls the ways that have a condition."""
+
 
 class Taker(Protocol):
     """Takes a turn, or what else is decided in steps, to its end: has messages understood, and an author's code run."""
@@ -154,11 +157,11 @@ def went_through(chart: Chart, decision: Decision) -> Coverage:
     timers = {name for kind, name, _ in taken if kind == "timer"}
     coverage = Coverage(states=Counter(to_state for _, to_state in moves.elements()))
     # What a message or a timer did is told; what is left of the moves between two states went by itself.
-    for way in sorted(chart.ways, key=lambda way: way.kind not in (WayKind.ON, WayKind.EXPIRED)):
+    for way in sorted(chart.ways, key=lambda way: not way.label):
         move = (str(way.origin), way.goal)
-        if way.kind in (WayKind.ON, WayKind.HANDOFF):
+        if way.label and way.kind in _STEPS:
             goal = way.goal.removeprefix(f"{way.origin.flow}/")
-            went = ("transition", f"{way.origin} → {goal}", f"{way.label} holds") in taken
+            went = (_STEPS[way.kind], f"{way.origin} → {goal}", f"{way.label} holds") in taken
         else:
             went = moves[move] > 0 and (way.kind is not WayKind.EXPIRED or move[0] in timers)
         if went:
