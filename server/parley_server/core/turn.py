@@ -81,7 +81,7 @@ def decide(
 
 def _take(course: Course, *, back: bool) -> Steps[None]:
     begun = bool(course.context.stack)
-    acknowledged = back or not begun
+    acknowledged = not begun
     if not begun:
         course.opening = True
         yield from course.start(course.assistant.initial_flow)
@@ -94,6 +94,7 @@ def _take(course: Course, *, back: bool) -> Steps[None]:
     elif back:
         course.explanation.note("handoff", str(course.context.frame), "the conversation is handed back", taken=True)
         yield from course.go_on()
+        acknowledged = bool(course.said) or not course.state.final
     yield from _read(course)
     understood = yield from _answer(course)
     if understood and course.context.misses:

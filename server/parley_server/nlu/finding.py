@@ -17,7 +17,7 @@ from parley_server.nlu.slot_words import SlotWords, Spoken
 from parley_server.nlu.values import READERS
 from parley_server.nlu.values.counted import IMPLIED, UNTOLD
 from parley_server.nlu.values.protocol import Reference, Refusal
-from parley_server.nlu.values.words import straight
+from parley_server.nlu.values.words import folded, straight
 
 _NEAR = 0.5
 """How near a slot's words must stand to a value to change the slot unasked."""
@@ -165,12 +165,22 @@ class SlotFinder:
 
 def _extracted(heard: _Heard, definition: SlotDefinition) -> Iterator[Candidate]:
     words = _extracted_words(heard, definition)
-    # Code may put a value otherwise than the message does; then it stands at no place of it.
-    start = straight(heard.message).find(straight(words))
-    raw = heard.message[start : start + len(words)] if start >= 0 else ""
-    value = READERS[definition.type].parse(raw or words, definition, heard.reference) if words else None
+    value = READERS[definition.type].parse(words, definition, heard.reference) if words else None
     if value is not None and not isinstance(value, Refusal):
-        yield Candidate(value=value, raw=raw, start=max(start, 0))
+        start, end = _span(heard.message, words)
+        yield Candidate(value=value, raw=heard.message[start:end], start=start)
+
+
+def _span(message: str, words: str) -> tuple[int, int]:
+    """Where words stand in a message, which may have other spaces, capitals and marks; at no place: (0, 0)."""
+    start = straight(message).find(straight(words))
+    if start >= 0:
+        return start, start + len(words)
+    places = [place for place, character in enumerate(message) if character.isalnum()]
+    letters = folded("".join(message[place] for place in places))
+    wanted = folded("".join(filter(str.isalnum, words)))
+    first = letters.find(wanted) if wanted else -1
+    return (places[first], places[first + len(wanted) - 1] + 1) if first >= 0 else (0, 0)
 
 
 def _extracted_words(heard: _Heard, definition: SlotDefinition) -> str:

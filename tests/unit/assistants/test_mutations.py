@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
-from support.examples import EXAMPLES
+from support.examples import EXAMPLES, copy_code
 
 from parley_server.assistants.checking.check import check_definition
 from parley_server.assistants.checking.findings import Severity
@@ -83,6 +83,7 @@ def test_an_example_has_no_errors(example: Path) -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("mutants_of", [states_renamed, slots_removed, targets_dropped])
 def test_no_slip_of_the_pen_goes_unfound(tmp_path: Path, example: Path, mutants_of: Callable[[Path], Mutants]) -> None:
+    copy_code(tmp_path)
     mutants = dict(mutants_of(example))
     mutant = tmp_path / example.name
     known = messages(example)
@@ -116,6 +117,7 @@ def test_whatever_stands_in_a_definition_its_check_ends_and_points_into_it(
     node[path[-1]] = data.draw(
         st.sampled_from([None, "", 0, True, [], {}, ["x"], {"x": "y"}, "{{ slots.", "slots.x == 1"])
     )
+    copy_code(tmp_path)
     file = tmp_path / example.name
     YAML().dump(mutant, file)
 

@@ -261,18 +261,24 @@ def test_what_an_extractor_finds_and_is_no_value_is_refused_where_it_was_asked_f
     assert [(rejection.slot, rejection.raw) for rejection in refused] == [("weeks", "2.5")]
 
 
-CODED = SlotDefinition(name="order", type=SlotType.INTEGER, extractor=lambda message: message)
+CODED = SlotDefinition(name="order", type=SlotType.STRING, extractor=lambda message: message)
 
 
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [("three", {"order": 3, "nights": 2}), ("3", {"order": 3, "nights": 2}), ("", {}), ("none", {})],
-    ids=["its words", "in other words", "nothing", "no value"],
+    [
+        ("No. 7-3", {"order": "No. 7-3", "nights": 2}),
+        ("no73", {"order": "no73", "nights": 2}),
+        ("the usual", {"order": "the usual", "nights": 2}),
+        ("", {"nights": 2}),
+    ],
+    ids=["its words", "its letters", "in other words", "nothing"],
 )
 def test_what_the_definitions_own_code_has_found_is_read_as_the_slots_type(
     words: str, expected: dict[str, SlotValue]
 ) -> None:
     nights = slot("nights", SlotType.INTEGER)
-    message = "order three for 2 nights" if expected else "order now"
 
-    assert values(read(message, slots=[CODED, nights], extracted={"order": words})) == expected
+    said = read("order No. 7-3 for 2 nights", slots=[CODED, nights], extracted={"order": words})
+
+    assert values(said) == expected
