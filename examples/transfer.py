@@ -24,6 +24,19 @@ def check_digits(iban: str, _scope: ValidationScope) -> str | None:
     return None if int(letters_as_numbers) % 97 == 1 else "A digit must be wrong there: the check digits do not fit."
 
 
+def tell_limits(scope: Scope) -> Reaction:
+    """Says how much can be sent from the account that was chosen, or from each."""
+    limits = {"current": "up to 5000 euros a day", "savings": "up to 1000 euros a day"}
+    account = scope.context.get_slot("account")
+    chosen = {name: limit for name, limit in limits.items() if account in (name, None)}
+    return Reaction(say=f"You can send {' and '.join(f'{limit} from {name}' for name, limit in chosen.items())}.")
+
+
+def warn(_scope: Scope) -> Reaction:
+    """Warns of a large sum, once in a conversation."""
+    return Reaction(say="That is a large sum. We never ask you to send money.", metadata={"warned": True})
+
+
 async def send(scope: Scope) -> Reaction:
     """Sends the money, unless the account does not hold as much, and writes down what is left.
 

@@ -116,11 +116,15 @@ def _read(course: Course) -> Steps[None]:
     for rejection in course.change.rejected:
         course.explanation.note("slot", rejection.slot, rejection.reason)
         course.rejected.append(rejection)
-        course.say(rejection.reason)
     for name in course.change.filled:
         course.explanation.note("slot", name, "the message gives a value", taken=True)
     for name in course.change.cleared:
         course.explanation.note("slot", name, "its value holds no longer", taken=True)
+
+
+def _say_refusals(course: Course) -> None:
+    for rejection in course.change.rejected:
+        course.say(rejection.reason)
 
 
 def _extract(course: Course) -> Steps[Mapping[str, str]]:
@@ -141,6 +145,8 @@ def _answer(course: Course) -> Steps[bool]:
     if branch:
         yield from course.react(branch.handler)
         return True
+    # What a branch answers may not have been meant as a value at all.
+    _say_refusals(course)
     question = course.context.question
     course.ask(None)
     if question and (yield from _settle(course, question)):
@@ -227,6 +233,7 @@ def _route(course: Course) -> Steps[bool]:
         if restarts:
             # What the message gives was read in the light of what has just been forgotten.
             yield from _read(course)
+            _say_refusals(course)
     return True
 
 

@@ -64,8 +64,12 @@ def targets_dropped(example: Path) -> Mutants:
         mutant = node = read(example)
         for step in path[:-1]:
             node = node[step]
-        # A state that says something and waits for nothing may well be the end.
-        if path[-1] not in NEEDED or (path[-1] == "next" and "say" in node and "collect" not in node):
+        # A state that says something and waits for nothing may well be the end, and an intent need lead nowhere.
+        if (
+            path[0] in ("intents", "branches")
+            or path[-1] not in NEEDED
+            or (path[-1] == "next" and "say" in node and "collect" not in node)
+        ):
             continue
         del node[path[-1]]
         yield f"{'.'.join(map(str, path))} → {target}", mutant
