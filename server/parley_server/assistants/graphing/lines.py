@@ -41,7 +41,7 @@ def lines(chart: Chart, coverage: Coverage | None = None) -> Sequence[Line]:
         elif way.kind is WayKind.NEXT and not way.label and chart.states[way.origin].form:
             label.append("complete")
         else:
-            label += [row for part in _JOINT.split(way.label) for row in wrap(part, _WIDTH)]
+            label += [row for part in _JOINT.split(way.label) for row in wrap(part, _WIDTH, break_long_words=False)]
     return [
         Line(origin=origin, target=target, kind=kind, label=label, covered=covered)
         for (origin, target, kind, covered), label in labels.items()
