@@ -6,12 +6,13 @@ as `15:00`.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 
 from cel_expr_python import cel
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
 
+from parley_server.assistants.schema_defects import closest
 from parley_server.core.conditions import Scope
 from parley_server.core.slots import SlotRule, SlotType, SlotValue, ValidationScope
 
@@ -30,6 +31,24 @@ _CEL_TYPE: Mapping[SlotType, cel.Type] = {
     SlotType.DATE: cel.Type.TIMESTAMP,
 }
 
+_TYPE_WORDS: Mapping[str, str] = {
+    "google.protobuf.Timestamp": "date",
+    "google.protobuf.timestamp": "date",
+    "timestamp": "date",
+    "double": "float",
+    "int": "integer",
+    "string": "text",
+    "bool": "boolean",
+}
+"""What CEL calls the types, in an author's words."""
+_HINTS: Sequence[tuple[str, str]] = (
+    (r"\((float, integer|integer, float)\)", "a float goes with floats alone: write 10.0 for 10"),
+    (r"\((date, text|text, date)\)", 'a date goes with `today`, or with timestamp("2026-12-24T00:00:00Z")'),
+    (r"\((integer|float), text\)|\(text, (integer|float)\)", "a number stands without quotes, and a time in them"),
+    (r"error at: '= ?'", "what is equal is written =="),
+    (r"error at: '& ?'|error at: '\| ?'", "and is written &&, or is ||"),
+)
+"""What is mostly meant where an expression can not be compiled."""
 _TIME_VARIABLES = {"now": cel.Type.TIMESTAMP, "today": cel.Type.TIMESTAMP}
 _TURN_VARIABLES: Mapping[str, cel.Type] = {
     "intent": cel.Type.STRING,
@@ -109,11 +128,23 @@ class Expressions:
         try:
             expression = cel.NewEnv(self._pool, variables=known).compile(source)
         except RuntimeError as error:
-            raise ValueError(f"not an expression: {_first_problem(str(error))}") from error
+            problem = _first_problem(str(error))
+            if field := re.search(r"undefined field '(\w+)' not found in struct '.*Slots'", problem):
+                raise ValueError(f"there is no slot `{field[1]}`{closest(field[1], self._slots)}") from error
+            raise ValueError(f"not an expression: {problem}{self._hint(problem, known)}") from error
         found = expression.return_type()
         if found not in (expected, cel.Type.DYN):
-            raise ValueError(f"the expression gives {found.name()}, where {expected.name()} is needed")
+            needed = "true or false" if expected == cel.Type.BOOL else _in_words(expected.name())
+            raise ValueError(f"the expression gives {_in_words(found.name())}, where {needed} is needed")
         return expression
+
+    def _hint(self, problem: str, names: Collection[str]) -> str:
+        """What to write instead, where that can be told."""
+        if name := re.search(r"undeclared reference to '(\w+)'", problem):
+            if name[1] in self._slots:
+                return f": write `slots.{name[1]}`"
+            return closest(name[1], names) or f": a text stands in quotes, and the names are {', '.join(sorted(names))}"
+        return next((f": {hint}" for pattern, hint in _HINTS if re.search(pattern, problem)), "")
 
     def _evaluate_in(self, expression: cel.Expression, scope: Scope) -> object:
         return self._evaluate(
@@ -179,4 +210,9 @@ def _slot_value(value: object, slot_type: SlotType) -> SlotValue | None:
 def _first_problem(report: str) -> str:
     line = report.splitlines()[0]
     problem = line.partition("<input>:")[2].partition(": ")[2] or line
-    return problem.removesuffix(" [INVALID_ARGUMENT]").removesuffix(" (in container '')")
+    problem = problem.removesuffix(" [INVALID_ARGUMENT]").removesuffix(" (in container '')")
+    return re.sub(r"[\w.]+", lambda word: _TYPE_WORDS.get(word[0], word[0]), problem)
+
+
+def _in_words(cel_type: str) -> str:
+    return _TYPE_WORDS.get(cel_type.lower(), cel_type.lower())

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from parley_server.assistants.callables import importing_from
 from parley_server.assistants.compiling import Compilation
 from parley_server.assistants.schema import AssistantModel
+from parley_server.assistants.schema_defects import schema_defects
 from parley_server.assistants.source import read_source
 from parley_server.core.assistant import Assistant
 from parley_server.errors import InvalidDefinition
@@ -22,7 +23,7 @@ def load_assistant(path: Path) -> Assistant:
     try:
         model = AssistantModel.model_validate(source.root)
     except ValidationError as error:
-        defects = [(found["loc"], found["msg"].removeprefix("Value error, ")) for found in error.errors()]
+        defects = schema_defects(error, AssistantModel)
         raise InvalidDefinition([source.defect(place, message) for place, message in defects]) from error
     with importing_from(path.parent):
         compilation = Compilation(model, path.parent)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from parley_server.assistants.callables import find_callable
 from parley_server.assistants.expressions import Expressions
 from parley_server.assistants.schema import AssistantModel, GenerateModel
+from parley_server.assistants.schema_defects import closest
 from parley_server.assistants.templates import NAMES, compile_template
 from parley_server.core.conditions import ALWAYS, BUILT_IN, Condition, Scope, intent_is
 from parley_server.core.flow import Assignments
@@ -20,6 +21,16 @@ Path = tuple[str | int, ...]
 """Where something stands in a definition: keys and indices from the root."""
 
 _T = TypeVar("_T")
+
+_MEANT: Mapping[str, str] = {
+    **dict.fromkeys(("yes", "true", "affirm", "ok"), "confirm"),
+    **dict.fromkeys(("no", "false", "reject"), "deny"),
+    **dict.fromkeys(("else", "default", "otherwise", "any"), "always"),
+    **dict.fromkeys(("message", "text"), "input"),
+    **dict.fromkeys(("correct", "correction", "changed", "update"), "change"),
+    **dict.fromkeys(("stop", "quit", "exit", "abort"), "cancel"),
+}
+"""What other tools call our conditions."""
 
 
 class Parts:
@@ -52,7 +63,7 @@ class Parts:
         """The name, if there is such a thing; an empty name is fine."""
         if not name or name in names:
             return name
-        self.defect(path, f"there is no {kind} `{name}`")
+        self.defect(path, f"there is no {kind} `{name}`{closest(name, names)}")
         return ""
 
     def slots(self, path: Path, names: Sequence[str]) -> tuple[str, ...]:
@@ -104,8 +115,17 @@ class Parts:
             return intent_is(source).or_else(built_in) if built_in else intent_is(source)
         if built_in:
             return built_in
+        if re.fullmatch(r"[A-Za-z]\w*", source) and source not in NAMES:
+            self.defect(path, f"no condition and no intent is called `{source}`{self._meant(source)}")
+            return ALWAYS
         test = self.attempt(path, lambda: self.expressions.condition(source))
         return Condition(source, test) if test else ALWAYS
+
+    def _meant(self, condition: str) -> str:
+        names = [*BUILT_IN, *self.model.intents]
+        if meant := _MEANT.get(condition.lower()):
+            return f": did you mean `{meant}`?"
+        return closest(condition, names) or f": there are {', '.join(names)}"
 
     def assignments(self, path: Path, sources: Mapping[str, str]) -> Assignments:
         """Values that slots take."""

@@ -98,6 +98,10 @@ def _validators(parts: Parts, path: Path, slot: SlotModel) -> tuple[Validator, .
 
 def _validator(parts: Parts, path: Path, rule: CheckModel | str, slot_type: SlotType) -> Validator | None:
     if isinstance(rule, str):
+        if not names_callable(rule):
+            text = f"a rule is written {{check: {rule}, reason: …}}, and a callable `package.module:function`"
+            parts.defect(path, text)
+            return None
         return parts.code(path, rule, slot_type.value_type, ValidationScope)
     holds = parts.attempt((*path, "check"), lambda: parts.expressions.check(rule.check, slot_type))
     reason = parts.text((*path, "reason"), rule.reason, names=CHECK_NAMES)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from parley_server.assistants.schema_defects import closest
 from parley_server.core.texts import Text
 
 NAMES = frozenset({"slots", "intent", "message", "metadata", "turn", "phase", "session_id", "user_id", "now", "today"})
@@ -52,7 +53,11 @@ def compile_template(source: str, slots: Collection[str], names: Collection[str]
         raise ValueError("a template takes nothing from other files")
     unknown |= {f"slots.{name}" for name in _slots_named(tree) if name not in slots}
     if unknown:
-        raise ValueError(f"the template names what there is not: {', '.join(sorted(unknown))}")
+        wrong = min(unknown)
+        of_slot = wrong.startswith("slots.")
+        hint = closest(wrong.removeprefix("slots."), slots) if of_slot else closest(wrong, names)
+        hint = hint or ("" if of_slot else f": it sees {', '.join(sorted(names))}")
+        raise ValueError(f"the template names what there is not: {', '.join(sorted(unknown))}{hint}")
 
     def template(names: Mapping[str, object]) -> str:
         return compiled.render(names)

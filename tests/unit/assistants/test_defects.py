@@ -14,28 +14,28 @@ BARE = "assistant: test\nflows: {main: {states: {start: {say: Hi.}}}}\n"
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("assistant: test\n", "1:1: flows: Field required"),
-        ("assistant: 2nd\n" + BARE[16:], "1:1: assistant: String should match pattern"),
-        ("assistant: test\nflows: {}\n", "2:1: flows: Dictionary should have at least 1 item"),
-        (BARE + "nonsense: 1\n", "3:1: nonsense: Extra inputs are not permitted"),
-        (BARE + "version: 1.0\n", "3:1: version: Input should be a valid string"),
-        (BARE + "locale: English, please\n", "3:1: locale: String should match pattern"),
-        (BARE + "slots:\n", "3:1: slots: Input should be a valid dictionary"),
-        (BARE + "slots:\n  a-b: {type: string}\n", "4:3: slots.a-b.[key]: String should match pattern"),
-        (BARE + "slots:\n  1: {type: string}\n", "4:3: slots.1.[key]: String should match pattern"),
-        (BARE + "slots:\n  a: {}\n", "4:3: slots.a.type: Field required"),
-        (BARE + "slots:\n  a: {type: colour}\n", "4:7: slots.a.type: Input should be 'string', 'integer', 'float'"),
+        ("assistant: test\n", "1:1: flows: this key is needed"),
+        ("assistant: 2nd\n" + BARE[16:], "1:1: assistant: letters, digits and _"),
+        ("assistant: test\nflows: {}\n", "2:1: flows: at least one is needed"),
+        (BARE + "nonsense: 1\n", "3:1: nonsense: there is no such key"),
+        (BARE + "version: 1.0\n", "3:1: version: this is to be a text"),
+        (BARE + "locale: English, please\n", "3:1: locale: this is to be a language"),
+        (BARE + "slots:\n", "3:1: slots: this is to be a mapping"),
+        (BARE + "slots:\n  a-b: {type: string}\n", "4:3: slots.a-b.[key]: letters, digits and _"),
+        (BARE + "slots:\n  1: {type: string}\n", "4:3: slots.1.[key]: letters, digits and _"),
+        (BARE + "slots:\n  a: {}\n", "4:3: slots.a.type: this key is needed"),
+        (BARE + "slots:\n  a: {type: colour}\n", "4:7: slots.a.type: this is to be one of string, integer"),
         (BARE + "slots:\n  a:\n    type: choice\n    choices: [1, 2]\n", "6:5: slots.a.choices: each choice is a text"),
         (BARE + "slots:\n  a:\n    type: date\n    validate: 5\n", "6:5: slots.a.validate"),
         (
             BARE + "slots:\n  a:\n    type: date\n    validate:\n      - check: 'true'\n",
-            "7:9: slots.a.validate.0.reason: Field required",
+            "7:9: slots.a.validate.0.reason: this key is needed",
         ),
-        (BARE + "slots:\n  a:\n    type: date\n    reprompt: [ok, 5]\n", "6:20: slots.a.reprompt.1: Input should be"),
-        (BARE + "branches:\n  - when: help\n", "4:5: branches.0.name: Field required"),
+        (BARE + "slots:\n  a:\n    type: date\n    reprompt: [ok, 5]\n", "6:20: slots.a.reprompt.1: this is to be"),
+        (BARE + "branches:\n  - when: help\n", "4:5: branches.0.name: this key is needed"),
         (
             "assistant: test\nflows:\n  main:\n    states:\n      start:\n        phase: late\n",
-            "6:9: flows.main.states.start.phase: Input should be 'greeting'",
+            "6:9: flows.main.states.start.phase: this is to be one of greeting",
         ),
     ],
     ids=lambda value: value.partition(": ")[2].partition(": ")[0] if value[0].isdigit() else "",
@@ -93,9 +93,9 @@ branches:
             "5:5: slots.day.validate.0: there is no callable `no_such_module:f`: No module",
         ),
         (4, "    validate: math:pi", "5:5: slots.day.validate.0: `math:pi` is not callable"),
-        (4, "    validate: day is fine", "5:5: slots.day.validate.0: `day is fine` is no callable: write `package"),
+        (4, "    validate: day is fine", "5:5: slots.day.validate.0: a rule is written {check: day is fine"),
         (4, "    validate: {check: valu > 1, reason: r}", "5:16: slots.day.validate.check: not an expression: undecl"),
-        (4, "    validate: {check: '1', reason: r}", "5:16: slots.day.validate.check: the expression gives INT"),
+        (4, "    validate: {check: '1', reason: r}", "5:16: slots.day.validate.check: the expression gives integer"),
         (4, "    max_attempts: 2\n    then: default", "6:5: slots.day.then: there is no default"),
         (5, "  hours: {states: {a: {}}}", "15:3: sub_conversations.hours: a flow has this name too"),
         (6, "    initial: nowhere", "7:5: flows.main.initial: there is no state `nowhere`"),
@@ -108,14 +108,14 @@ branches:
         (8, "        run: math:nothing", "9:9: flows.main.states.start.run: there is no callable `math:nothing`"),
         (8, "        say: '{{ }'", "9:9: flows.main.states.start.say: not a template"),
         (8, "        set: {size: '1'}", "9:15: flows.main.states.start.set.size: there is no slot `size`"),
-        (8, "        set: {day: turn}", "9:15: flows.main.states.start.set.day: the expression gives INT"),
+        (8, "        set: {day: turn}", "9:15: flows.main.states.start.set.day: the expression gives integer"),
         (11, "        link: nowhere", "12:9: flows.main.states.end.link: there is no flow `nowhere`"),
         (8, "        link: main", "9:9: flows.main.states.start.link: a state that goes over to another flow waits"),
         (8, "        expires_after: 1h", "9:9: flows.main.states.start.expires_after: say after how long, and in"),
         (11, "        next: nowhere", "12:9: flows.main.states.end.next: there is no state `nowhere`"),
         (11, "        collect: [day, size]", "12:24: flows.main.states.end.collect.1: there is no slot `size`"),
         (11, "        on: [{when: help, to: x}]", "12:27: flows.main.states.end.on.0.to: there is no state `x`"),
-        (11, "        on: [{when: hlp, to: end}]", "12:15: flows.main.states.end.on.0.when: not an expression"),
+        (11, "        on: [{when: hlp, to: end}]", "12:15: flows.main.states.end.on.0.when: no condition"),
         (
             11,
             "        on: [{when: help, to: end}]\n        next: start",
@@ -159,10 +159,10 @@ branches:
         (
             17,
             "  - {name: c, when: slots.size == 1}",
-            "18:15: branches.0.when: not an expression: undefined field 'size'",
+            "18:15: branches.0.when: there is no slot `size`",
         ),
         (17, "  - {name: c, when: slots.day == 1}", "18:15: branches.0.when: not an expression: found no matching"),
-        (17, "  - {name: c, when: turn + 1}", "18:15: branches.0.when: the expression gives INT"),
+        (17, "  - {name: c, when: turn + 1}", "18:15: branches.0.when: the expression gives integer"),
     ],
     ids=lambda value: value.strip() if isinstance(value, str) and not value[0].isdigit() else str(value)[:2],
 )
@@ -201,3 +201,43 @@ def test_all_defects_of_compilation_are_reported_at_once(defects: Defects) -> No
 
 def test_a_definition_without_defects_loads(load: Callable[[str], Assistant]) -> None:
     assert load("").name == "test"
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "hint"),
+    [
+        (4, "    promt: x", "did you mean `prompt`?"),
+        (4, "    options: [x]", "it is one of ask_first, choices, confirm,"),
+        (4, "    required: slots.day", "the expression gives date, where true or false is needed"),
+        (4, "    then: skipp", "did you mean `skip`?"),
+        (4, "    keep: sometimes", "this is to be true or false"),
+        (4, "    max_attempts: many", "this is to be a whole number"),
+        (4, "    validate: value > today", "a rule is written {check: value > today, reason: …}"),
+        (4, "    validate: {check: value = today, reason: r}", "what is equal is written =="),
+        (4, '    validate: {check: value > "2026-01-01", reason: r}', "a date goes with `today`, or with timestamp("),
+        (4, "    validate: {check: turn > 1, reason: r}", "the names are now, slots, today, value"),
+        (4, "    prompt: '{{ slots.days }}'", "did you mean `day`?"),
+        (4, "    prompt: '{{ slot.day }}'", "did you mean `slots`?"),
+        (8, "        phase: completed", "did you mean `completion`?"),
+        (9, "        colect: [day]", "did you mean `collect`?"),
+        (11, "        on: [{when: yes, to: end}]", "did you mean `confirm`?"),
+        (11, "        on: [{when: bok, to: end}]", "did you mean `book`?"),
+        (11, "        on: [{when: later, to: end}]", "there are confirm, deny, change,"),
+        (11, "        on: [{when: help, to: strat}]", "did you mean `start`?"),
+        (11, "        on: [{when: intent == book, to: end}]", "a text stands in quotes"),
+        (11, "        on: [{when: day == today, to: end}]", "write `slots.day`"),
+        (11, "        on: [{when: slots.dayy == today, to: end}]", "did you mean `day`?"),
+        (11, "        on: [{when: turn > 1.5, to: end}]", "a float goes with floats alone: write 10.0 for 10"),
+        (11, "        on: [{when: turn > '1', to: end}]", "a number stands without quotes"),
+        (15, "  other: {example: [x]}", "did you mean `examples`?"),
+        (15, "  other: {examples: x}", "this is to be a list"),
+        (15, "  other: {say: Hi., strat: main}", "did you mean `start`?"),
+    ],
+)
+def test_a_defect_says_what_to_write_instead(defects: Defects, line: int, wrong: str, hint: str) -> None:
+    lines = FLOW.splitlines()
+
+    reported = defects("\n".join([*lines[:line], wrong, *lines[line:]]))
+
+    assert len(reported) == 1
+    assert hint in reported[0]

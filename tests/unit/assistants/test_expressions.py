@@ -55,15 +55,15 @@ def test_a_condition_sees_the_turn_with_the_types_of_its_slots(source: str) -> N
     [
         ("", "not an expression"),
         ("slots.integer >", "not an expression"),
-        ("slots.size == 1", "undefined field 'size'"),
+        ("slots.size == 1", "there is no slot `size`"),
         ("size == 1", "undeclared reference to 'size'"),
         ("phase == 'greeting'", "undeclared reference to 'phase'"),
         ('slots.integer == "3"', "no matching overload"),
         ("slots.float > 2", "no matching overload"),
         ('slots.date > "2026-03-06"', "no matching overload"),
-        ("slots.integer", "gives INT, where BOOL is needed"),
-        ('"yes"', "gives STRING, where BOOL is needed"),
-        ("metadata", "where BOOL is needed"),
+        ("slots.integer", "gives integer, where true or false is needed"),
+        ('"yes"', "gives text, where true or false is needed"),
+        ("metadata", "where true or false is needed"),
     ],
 )
 def test_what_can_not_be_right_is_refused_at_load(source: str, problem: str) -> None:

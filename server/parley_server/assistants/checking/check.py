@@ -17,8 +17,12 @@ from parley_server.assistants.checking.values import check_values
 from parley_server.assistants.compiling import Compilation
 from parley_server.assistants.parts import Path
 from parley_server.assistants.schema import AssistantModel
+from parley_server.assistants.schema_defects import schema_defects
 from parley_server.assistants.source import Source, read_source
 from parley_server.errors import InvalidDefinition
+
+_LEADS = frozenset({"to", "next", "call", "link", "expired", "on"})
+"""The keys that lead a conversation somewhere."""
 
 
 def check_definition(path: pathlib.Path) -> Sequence[Finding]:
@@ -37,18 +41,33 @@ def _flaws(source: Source, folder: pathlib.Path) -> Iterator[Flaw]:
     try:
         model = AssistantModel.model_validate(source.root)
     except ValidationError as error:
-        refused = [(found["loc"], found["msg"].removeprefix("Value error, ")) for found in error.errors()]
+        refused = schema_defects(error, AssistantModel)
         yield from (Flaw(place, message) for place, message in refused)
         yield from _flaws_of_the_rest(source.root, [place for place, _ in refused], folder)
         return
     compilation = Compilation(model, folder)
     assistant = compilation.run()
     yield from (Flaw(place, message) for place, message in compilation.defects)
-    chart = Chart(assistant)
+    wrong = [place for place, _ in compilation.defects]
+    for flaw in _flaws_of_the_whole(Chart(assistant), source.root):
+        if not _follows(flaw, wrong):
+            yield flaw
+
+
+def _flaws_of_the_whole(chart: Chart, root: Mapping[str, object]) -> Iterator[Flaw]:
     yield from check_flows(chart)
-    yield from check_values(chart, source.root)
-    yield from check_conditions(chart, source.root)
-    yield from check_names(chart, source.root)
+    yield from check_values(chart, root)
+    yield from check_conditions(chart, root)
+    yield from check_names(chart, root)
+
+
+def _follows(flaw: Flaw, wrong: Sequence[Path]) -> bool:
+    """Whether a flaw may only be there since something in it, or a way of its flow, could not be compiled."""
+    flow = flaw.place[:2] if flaw.place[:1] in (("flows",), ("sub_conversations",)) else None
+    return any(
+        place[: len(flaw.place)] == flaw.place or (place[:2] == flow and not _LEADS.isdisjoint(place[3:]))
+        for place in wrong
+    )
 
 
 def _flaws_of_the_rest(root: Mapping[str, object], refused: Sequence[Path], folder: pathlib.Path) -> Iterator[Flaw]:

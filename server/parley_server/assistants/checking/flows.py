@@ -52,7 +52,7 @@ def _silences(chart: Chart) -> Iterator[Flaw]:
             yield Flaw(chart.place(frame), text, Severity.WARNING)
         speaks = state.say or state.generate or state.run or state.call or state.handoff
         if state.final and frame.flow not in called and not speaks:
-            silent = [way.origin.state for way in chart.ways if way.target == frame and way.silent]
+            silent = list(dict.fromkeys(way.origin.state for way in chart.ways if way.target == frame and way.silent))
             if silent:
                 text = f"the flow is over without a word when {listed(silent)} leads here"
                 yield Flaw(chart.place(frame), text, Severity.WARNING)

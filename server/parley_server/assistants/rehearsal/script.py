@@ -23,6 +23,7 @@ from parley_server.assistants.chart import Chart
 from parley_server.assistants.loading import load_assistant
 from parley_server.assistants.parts import Path
 from parley_server.assistants.schema import Duration
+from parley_server.assistants.schema_defects import schema_defects
 from parley_server.assistants.source import Source, read_source
 from parley_server.core.assistant import Assistant
 from parley_server.core.context import ConversationPhase, Frame
@@ -132,19 +133,20 @@ def load_script(path: pathlib.Path) -> Script:
     try:
         model = ScriptModel.model_validate(source.root)
     except ValidationError as error:
-        raise InvalidDefinition([source.defect(found["loc"], found["msg"]) for found in error.errors()]) from error
+        defects = schema_defects(error, ScriptModel)
+        raise InvalidDefinition([source.defect(place, message) for place, message in defects]) from error
     assistant = load_assistant(path.parent / model.assistant)
     chart = Chart(assistant)
-    defects = list(_unknown_names(model, chart))
+    wrong = list(_unknown_names(model, chart))
     given = []
     for index, conversation in enumerate(model.conversations):
         place: Path = ("conversations", index)
         sources = [((*place, "turns", n, "given"), turn.given) for n, turn in enumerate(conversation.turns)]
-        turns = [_given(assistant, where, literals, defects) for where, literals in sources]
-        turns[0] = {**_given(assistant, (*place, "slots"), conversation.slots, defects), **turns[0]}
+        turns = [_given(assistant, where, literals, wrong) for where, literals in sources]
+        turns[0] = {**_given(assistant, (*place, "slots"), conversation.slots, wrong), **turns[0]}
         given.append(turns)
-    if defects:
-        raise InvalidDefinition([source.defect(place, message) for place, message in defects])
+    if wrong:
+        raise InvalidDefinition([source.defect(place, message) for place, message in wrong])
     return Script(file=str(path), source=source, model=model, assistant=assistant, chart=chart, given=given)
 
 
