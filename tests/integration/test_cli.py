@@ -116,7 +116,7 @@ def test_all_that_is_wrong_with_the_settings_is_said_at_once(tmp_path: Path) -> 
         (["--store", "nothing://x"], "no store has the scheme of 'nothing://x'"),
         (["--store", "memory://", "--durability", "disk"], "less than the 'disk' that is asked for"),
         (["--assistant", "missing.yaml"], "missing.yaml: can not be read"),
-        (["--assistant", "assistant.yaml"], "assistant.yaml:1:1: flows: Field required"),
+        (["--assistant", "assistant.yaml"], "assistant.yaml:1:1: flows: this key is needed"),
     ],
 )
 def test_a_server_that_can_not_start_says_why_in_a_sentence(

@@ -96,6 +96,9 @@ class Compilation:
         self._check_exits(path, state)
         parts = self._parts
         collected = parts.slots((*path, "collect"), state.collect)
+        for index, name in enumerate(state.collect):
+            if name in collected and self.model.slots[name].internal:
+                parts.defect((*path, "collect", index), f"`{name}` is internal: nothing that a user says fills it")
         forks, onward = self._onward((*path, "next"), flow, state.next)
         return DialogState(
             name=str(path[-1]),

@@ -131,6 +131,8 @@ class SlotModel(_Model):
     """A regular expression whose group `value` is the value, or a callable that finds its words in a message."""
     sensitive: bool = False
     """Never logged, and never kept where it was refused."""
+    internal: bool = False
+    """Whether only `set`, `inputs`, `outputs`, code and callers give it a value, and nothing that a user says."""
 
 
 class GenerateModel(_Model):

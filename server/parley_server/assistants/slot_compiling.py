@@ -46,6 +46,7 @@ def compile_slot(parts: Parts, name: str, slot: SlotModel) -> SlotDefinition:
         validators=_validators(parts, (*path, "validate"), slot),
         extractor=_extractor(parts, (*path, "extract"), slot.extract) if slot.extract else None,
         sensitive=slot.sensitive,
+        internal=slot.internal,
     )
 
 

@@ -4,6 +4,7 @@ Only an author's texts are ever compiled; what a user says goes in as a value.
 """
 
 from collections.abc import Collection, Mapping
+from datetime import date, datetime, time
 
 from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -20,8 +21,24 @@ CHECK_NAMES = frozenset({"value", "slots", "now", "today"})
 _OTHER_FILES = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
 
 
+def _written(value: object) -> object:
+    """A value as people write it, where its author has not said how."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case float() if value.is_integer():
+            return int(value)
+        case time():
+            return value.isoformat("minutes")
+        case date() if not isinstance(value, datetime):
+            return f"{value:%A}, {value.day} {value:%B %Y}"
+    return value
+
+
 def _make_environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(autoescape=False, keep_trailing_newline=False)
+    environment = ImmutableSandboxedEnvironment(autoescape=False, keep_trailing_newline=False, finalize=_written)
     # The same turn is to say the same, whoever takes it again.
     del environment.globals["lipsum"], environment.filters["random"]
     return environment

@@ -19,6 +19,7 @@ def situation_of(course: Course, extracted: Mapping[str, str]) -> Situation:
     """What the message is to be read in the light of, with the words that an author's code has found in it."""
     state, context, assistant = course.state, course.context, course.assistant
     definitions = assistant.slots.definitions
+    heard: Mapping[str, SlotDefinition] = assistant.slots.heard
     missing = state.form.missing(context) if state.form else ()
     requested = missing[0] if missing else ""
     confirming = state.asks_yes_or_no or (bool(requested) and definitions[requested].type is SlotType.BOOLEAN)
@@ -27,13 +28,13 @@ def situation_of(course: Course, extracted: Mapping[str, str]) -> Situation:
         intents = assistant.router.intents
         options = tuple(Choice(name=intents[name].words) for name in question.names if name in intents)
         requested = OPTION
-        definitions = {**definitions, OPTION: SlotDefinition(name=OPTION, type=SlotType.CHOICE, choices=options)}
+        heard = {**heard, OPTION: SlotDefinition(name=OPTION, type=SlotType.CHOICE, choices=options)}
     elif question:
         requested, confirming = "", True
     return Situation(
         now=course.now,
         locale=context.locale or assistant.locale,
-        slots=definitions,
+        slots=heard,
         filled=context.slots,
         extracted=extracted,
         requested=requested,

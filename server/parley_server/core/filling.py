@@ -34,9 +34,11 @@ class SlotFiller:
     def __init__(self, definitions: Iterable[SlotDefinition]) -> None:
         """Takes the definitions of all slots."""
         self.definitions: Mapping[str, SlotDefinition] = {slot.name: slot for slot in definitions}
+        self.heard = {name: slot for name, slot in self.definitions.items() if not slot.internal}
+        """Those to which what a user says may give a value."""
         self.extractors = {
             name: slot.extractor
-            for name, slot in self.definitions.items()
+            for name, slot in self.heard.items()
             if slot.extractor and not isinstance(slot.extractor, re.Pattern)
         }
         """The code that finds values in messages, by slot."""

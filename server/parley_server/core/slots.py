@@ -139,6 +139,8 @@ class SlotDefinition:
     """Finds the value in any message, asked for or not. Without one, understanding looks for the type."""
     sensitive: bool = False
     """Never logged, and never kept where it was refused."""
+    internal: bool = False
+    """Whether nothing that a user says gives, changes or takes back its value."""
 
     @property
     def label(self) -> str:

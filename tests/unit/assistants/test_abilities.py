@@ -82,6 +82,14 @@ def test_what_depends_on_a_changed_slot_is_asked_for_again(begin: Begin) -> None
     assert decision.slots_changed.cleared == ("color",)
 
 
+def test_nothing_that_a_user_says_touches_an_internal_slot(begin: Begin) -> None:
+    talk = begin(ORDER.replace("slots:", "slots:\n  sum: {type: integer, internal: true, default: 3}", 1))
+
+    talk.say(HI, given={"sum": 5})
+    assert "sum" not in talk.situations[-1].slots
+    assert talk.say(understood(gives={"size": 2})).context.get_slot("sum") == 5
+
+
 # Attempts.
 
 

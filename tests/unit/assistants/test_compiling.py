@@ -50,7 +50,7 @@ def test_of_several_validators_the_first_that_refuses_says_why(load: Load) -> No
 
 def test_the_reason_of_a_check_is_a_template_that_sees_the_value(load: Load) -> None:
     assert reasons(load, "{check: value < 9, reason: '{{ value }} is too much today, {{ today }}.'}", [9]) == [
-        "9 is too much today, 2026-03-04."
+        "9 is too much today, Wednesday, 4 March 2026."
     ]
 
 

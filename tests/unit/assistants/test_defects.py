@@ -138,6 +138,7 @@ branches:
             "12:17: flows.main.states.end.next.0.when: no mes",
         ),
         (11, "        next: [{when: turn, to: end}, {to: end}]", "12:17: flows.main.states.end.next.0.when: the expr"),
+        (4, "    internal: true", "10:19: flows.main.states.start.collect.0: `day` is internal: nothing that a user"),
         (11, "        on: [{when: help}]", "12:14: flows.main.states.end.on.0: a way out has either `to`"),
         (
             11,

@@ -171,7 +171,10 @@ def test_flows_call_flows_with_inputs_and_outputs_and_link_to_others(begin: Begi
     assert talk.context.get_slot("back") == date(2026, 3, 6)
     assert talk.context.position == "trip/return > pick/ask"
 
-    assert talk.say(understood(gives={"day": date(2026, 3, 8)})).reply == "Noted. 2026-03-06 to 2026-03-08."
+    assert (
+        talk.say(understood(gives={"day": date(2026, 3, 8)})).reply
+        == "Noted. Friday, 6 March 2026 to Sunday, 8 March 2026."
+    )
     assert talk.context.position == "closing/bye"
     assert talk.context.get_slot("day") == date(2026, 3, 9)
 

@@ -52,6 +52,7 @@ slots:
     validate: [{check: value > 1, reason: "{{ value }} is small."}, "whole_code:check"]
     extract: whole_code:find
     sensitive: true
+  sum: {type: float, internal: true}
   day: {type: date, extract: "on (?P<value>.*)"}
   paint: {type: choice, choices: {red: [crimson], blue: []}}
 intents:
@@ -156,6 +157,7 @@ def _slots(check: Callable[..., Any], find: Callable[..., Any]) -> SlotFiller:
                 extractor=find,
                 sensitive=True,
             ),
+            SlotDefinition(name="sum", type=SlotType.FLOAT, internal=True),
             SlotDefinition(name="day", type=SlotType.DATE, extractor=re.compile("on (?P<value>.*)")),
             SlotDefinition(
                 name="paint",
