@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from multiprocessing import parent_process
 
+from parley_server.core.assistant import Assistant
 from parley_server.errors import StoreError
 from parley_server.library import Library
 from parley_server.model_access import open_model
@@ -43,8 +44,15 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[Running]:
+async def running(
+    settings: Settings, *, assistants: Sequence[Assistant] = (), clock: Clock = utc_now
+) -> AsyncIterator[Running]:
     """Serves while the context lasts; leaving it ends open calls within the grace, then turns, then the store.
+
+    Args:
+        settings: How to serve.
+        assistants: Assistants made in Python, beside those of the settings.
+        clock: The time, aware, UTC.
 
     Raises:
         InvalidSettings: The settings are wrong, the store can not be what is asked of it, or the port is taken.
@@ -52,7 +60,7 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         StoreUnavailable: The store does not answer.
     """
     settings.validate()
-    library = Library(settings.definitions)
+    library = Library(settings.definitions if settings.assistant or not assistants else (), assistants)
     catalogue = library.catalogue
     limits = Limits(
         turn_budget=timedelta(seconds=settings.turn_budget),
@@ -91,8 +99,8 @@ async def running(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterato
         yield Running(port=port, store=store, rpc=rpc, turns=turns, library=library)
 
 
-async def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT; a second signal stops at once."""
+async def serve(settings: Settings, *, assistants: Sequence[Assistant] = ()) -> None:
+    """Serves until SIGTERM or SIGINT; a second signal stops at once. `assistants` are those made in Python."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     serving = asyncio.current_task()
@@ -107,7 +115,7 @@ async def serve(settings: Settings) -> None:
     if parent := parent_process():
         # A worker whose parent was killed has nobody to stop it.
         loop.add_reader(parent.sentinel, _end_with_parent, stop)
-    async with running(settings) as server:
+    async with running(settings, assistants=assistants) as server:
         reload = partial(server.library.refresh, everything=True)
         loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, reload)
         await stopping.wait()

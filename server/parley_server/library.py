@@ -11,6 +11,7 @@ from threading import Lock
 
 from parley_server.assistants.callables import files_of
 from parley_server.assistants.loading import load_assistant
+from parley_server.core.assistant import Assistant
 from parley_server.errors import InvalidDefinition
 from parley_server.service.catalogue import Catalogue
 
@@ -20,14 +21,14 @@ logger = logging.getLogger(__name__)
 class Library:
     """The definitions of a server, and the catalogue of what was made of them."""
 
-    def __init__(self, files: Sequence[Path]) -> None:
-        """Loads every file.
+    def __init__(self, files: Sequence[Path], assistants: Sequence[Assistant] = ()) -> None:
+        """Loads every file; assistants that were made in Python come after them.
 
         Raises:
             InvalidDefinition: A file has defects.
             InvalidSettings: Two assistants have the same name.
         """
-        self.catalogue = Catalogue([load_assistant(file) for file in files])
+        self.catalogue = Catalogue([*(load_assistant(file) for file in files), *assistants])
         self._seen = {file: _stamps(file) for file in files}
         self._refreshing = Lock()
 

@@ -9,6 +9,8 @@ from support import blocking
 from support.servers import definition, serving
 
 import parley
+from parley_server.core.assistant import Assistant
+from parley_server.core.flow import DialogFlow, DialogState
 
 
 @pytest.mark.parametrize("where", ["find", "check"])
@@ -27,6 +29,26 @@ async def test_code_that_blocks_holds_up_its_own_turn_alone(
         barrier.opened.set()
         assert (await blocked).reply == f"Done with {where}."
     assert threading.get_ident() not in barrier.threads
+
+
+async def test_an_assistant_made_in_python_is_served() -> None:
+    hello = DialogFlow("hello", [DialogState(name="hello", say="Hello from Python.")])
+    made = Assistant(name="made", version="1", flows={"hello": hello}, initial_flow="hello")
+    async with serving(assistants=(made,)) as (_, client):
+        reply = await client.say("hi")
+
+    assert (reply.reply, reply.session.assistant) == ("Hello from Python.", "made")
+
+
+async def test_code_is_told_when_a_turn_is_only_tried_out(tmp_path: Path) -> None:
+    (tmp_path / "trying.py").write_text(
+        "from parley_server.core.reactions import Reaction\n"
+        "def act(scope): return Reaction(say='Tried.' if scope.dry_run else 'Done.')\n"
+    )
+    text = "assistant: trying\nflows: {f: {states: {s: {run: 'trying:act', on: [{when: always, to: s}]}}}}\n"
+    async with serving(assistant=(definition(tmp_path, text),)) as (_, client):
+        assert (await client.say("hi", session_id="s", dry_run=True)).reply.startswith("Tried.")
+        assert (await client.say("hi", session_id="s")).reply.startswith("Done.")
 
 
 async def test_what_callers_give_passes_the_code_too(tmp_path: Path) -> None:

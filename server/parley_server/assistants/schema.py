@@ -248,7 +248,7 @@ class StateModel(_Model):
     run: str = ""
     """A callable that runs on entry."""
     set: dict[str, str] = {}
-    """Values that slots take on entry: CEL expressions by slot."""
+    """Values that slots take on entry: CEL expressions by slot, in order, each with the values before it."""
     call: Annotated[CallModel | None, BeforeValidator(_as_call, json_schema_input_type=str | CallModel)] = None
     """A flow or sub-conversation that is started on entry; the state goes on when it hands back."""
     link: str = ""
@@ -355,7 +355,7 @@ class AssistantModel(_Model):
     version: str = ""
     """What the author calls this version."""
     locale: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")] = "en-US"
-    """The users' language and region, BCP 47."""
+    """The users' language and region, BCP 47; the region tells how dates and phone numbers are meant."""
     time_zone: str = "UTC"
     """Where the users are, an IANA name."""
     slots: dict[Name, SlotModel] = {}
