@@ -26,8 +26,8 @@ file with this line, and an editor with a YAML language server knows the keys:
 `user_id`, and write a value as people do: `Friday, 6 March 2026`, `15:00`, `yes`. A callable is written
 `package.module:function`.
 
-In an expression, a slot without a value is 0, empty or false: `has(slots.date)` asks whether it has one. A float goes with
-floats alone (`slots.amount > 10.0`), a date with dates (`slots.date >= today + duration("24h")`), a time is a text
+In an expression, a slot without a value is 0, empty or false: `has(slots.date)` asks whether it has one. A float goes
+with floats alone (`slots.amount > 10.0`), a date with dates (`slots.date >= today + duration("24h")`), a time is a text
 (`slots.time < "18:00"`).
 """
 
