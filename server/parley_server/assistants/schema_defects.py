@@ -1,5 +1,6 @@
 """What a schema refuses, in words that tell an author what to write instead."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
@@ -13,7 +14,7 @@ Schema: TypeAlias = Mapping[str, Any]
 _WORDS: Mapping[str, str] = {
     "missing": "this key is needed",
     "string_type": "this is to be a text: put it in quotes",
-    "list_type": "this is to be a list: write [one, two]",
+    "list_type": "this is to be a list: write [one, two], or a line that begins with `- ` for each",
     "dict_type": "this is to be a mapping: keys with values",
     "model_type": "this is to be a mapping: keys with values",
     "bool_parsing": "this is to be true or false",
@@ -27,6 +28,12 @@ _WORDS: Mapping[str, str] = {
     "union_tag_invalid": "this is to be a mapping or the name of a callable",
 }
 """By the type of pydantic's error. What is not here keeps its words."""
+
+_OTHER_FILES: Mapping[str, str] = {
+    "conversations": "this is a script of conversations, which `parley test` holds; a definition has `flows`",
+    "flows": "this is a definition, which `parley check` reads; a script has `conversations`",
+}
+"""The keys by which a file is known that was given to the wrong command."""
 
 
 def closest(name: str, names: Collection[str]) -> str:
@@ -42,6 +49,10 @@ def schema_defects(error: ValidationError, model: type[BaseModel]) -> list[tuple
         error: What was raised.
         model: What was to be read.
     """
+    mistaken = {found["loc"] for found in error.errors() if found["type"] == "extra_forbidden"}
+    for key, advice in _OTHER_FILES.items():
+        if (key,) in mistaken:
+            return [((key,), advice)]
     return [(found["loc"], _words(found, model)) for found in error.errors()]
 
 
@@ -53,7 +64,7 @@ def _words(found: ErrorDetails, model: type[BaseModel]) -> str:
         return f"there is no such key{hint}"
     if kind in ("enum", "literal_error"):
         expected = found.get("ctx", {}).get("expected", "")
-        names = [part.strip("' ") for part in expected.replace(" or ", ", ").split(",")]
+        names = re.findall(r"'([^']*)'", expected)
         hint = closest(str(found["input"]), names)
         return f"this is to be one of {', '.join(names)}{hint}"
     if place[-1] == "locale" and kind == "string_pattern_mismatch":

@@ -1,7 +1,8 @@
 """Compiling slots: what a definition says of one, into the slot that a conversation fills."""
 
 import re
-from datetime import date, time
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time
 
 from parley_server.assistants.callables import names_callable
 from parley_server.assistants.parts import Parts, Path
@@ -27,6 +28,9 @@ def compile_slot(parts: Parts, name: str, slot: SlotModel) -> SlotDefinition:
     path: Path = ("slots", name)
     if (slot.type is SlotType.CHOICE) != bool(slot.choices):
         parts.defect((*path, "choices"), "a slot of type choice has choices, and no other has")
+    if name in slot.depends_on:
+        parts.defect((*path, "depends_on"), "a slot does not depend on itself")
+    default = parts.attempt((*path, "default"), lambda: literal(slot.default, slot))
     return SlotDefinition(
         name=name,
         type=slot.type,
@@ -37,13 +41,13 @@ def compile_slot(parts: Parts, name: str, slot: SlotModel) -> SlotDefinition:
         max_attempts=slot.max_attempts,
         give_up=_give_up(parts, (*path, "then"), slot),
         required=_required(parts, (*path, "required"), slot.required),
-        default=parts.attempt((*path, "default"), lambda: literal(slot.default, slot)),
+        default=default,
         confirm=_question(parts, (*path, "confirm"), slot.confirm, _is_it(name)),
         ask_first=_question(parts, (*path, "ask_first"), slot.ask_first, _is_it(name)),
         depends_on=parts.slots((*path, "depends_on"), slot.depends_on),
         keep=slot.keep,
         choices=tuple(Choice(name=choice, synonyms=tuple(words)) for choice, words in slot.choices.items()),
-        validators=_validators(parts, (*path, "validate"), slot),
+        validators=_validators(parts, (*path, "validate"), slot, default),
         extractor=_extractor(parts, (*path, "extract"), slot.extract) if slot.extract else None,
         sensitive=slot.sensitive,
         internal=slot.internal,
@@ -72,6 +76,13 @@ def _is_it(name: str) -> str:
     return f"The {name.replace('_', ' ')} is {{{{ slots.{name} }}}}, is that right?"
 
 
+_READ: Mapping[SlotType, Callable[[str], SlotValue]] = {
+    SlotType.DATE: date.fromisoformat,
+    SlotType.TIME: time.fromisoformat,
+}
+_WRITTEN = {SlotType.DATE: "2026-12-24", SlotType.TIME: "15:00"}
+
+
 def literal(given: SlotValue | None, slot: SlotModel) -> SlotValue | None:
     """A value that a definition gives a slot, as one of the slot's type; None stays None.
 
@@ -80,10 +91,12 @@ def literal(given: SlotValue | None, slot: SlotModel) -> SlotValue | None:
     """
     if given is None:
         return None
-    if slot.type is SlotType.DATE and isinstance(given, str):
-        return date.fromisoformat(given)
-    if slot.type is SlotType.TIME and isinstance(given, str):
-        return time.fromisoformat(given)
+    read: Callable[[str], SlotValue] | None = _READ.get(slot.type)
+    if read and isinstance(given, str):
+        try:
+            return read(given)
+        except ValueError as error:
+            raise ValueError(f"this is no {slot.type}: write {_WRITTEN[slot.type]}") from error
     if slot.type is SlotType.FLOAT and type(given) is int:
         return float(given)
     expected = {SlotType.INTEGER: int, SlotType.FLOAT: float, SlotType.BOOLEAN: bool}.get(slot.type, str)
@@ -92,12 +105,20 @@ def literal(given: SlotValue | None, slot: SlotModel) -> SlotValue | None:
     return given
 
 
-def _validators(parts: Parts, path: Path, slot: SlotModel) -> tuple[Validator, ...]:
-    compiled = [_validator(parts, (*path, index), rule, slot.type) for index, rule in enumerate(slot.validators)]
+def _validators(parts: Parts, path: Path, slot: SlotModel, default: SlotValue | None) -> tuple[Validator, ...]:
+    compiled = [
+        _validator(parts, (*path, index), rule, slot.type, default) for index, rule in enumerate(slot.validators)
+    ]
     return tuple(validator for validator in compiled if validator)
 
 
-def _validator(parts: Parts, path: Path, rule: CheckModel | str, slot_type: SlotType) -> Validator | None:
+_ELSEWHERE = re.compile(r"\b(slots|now|today)\b")
+"""What a rule looks at besides the value, so that it may take at one time what it refuses at another."""
+
+
+def _validator(
+    parts: Parts, path: Path, rule: CheckModel | str, slot_type: SlotType, default: SlotValue | None
+) -> Validator | None:
     if isinstance(rule, str):
         if not names_callable(rule):
             text = f"a rule is written {{check: {rule}, reason: …}}, and a callable `package.module:function`"
@@ -105,6 +126,10 @@ def _validator(parts: Parts, path: Path, rule: CheckModel | str, slot_type: Slot
             return None
         return parts.code(path, rule, slot_type.value_type, ValidationScope)
     holds = parts.attempt((*path, "check"), lambda: parts.expressions.check(rule.check, slot_type))
+    if holds and default is not None and not _ELSEWHERE.search(rule.check):
+        scope = ValidationScope(slots={}, now=datetime.now(UTC))
+        if not holds(default, scope):
+            parts.defect((*path, "check"), "this refuses the slot's default")
     reason = parts.text((*path, "reason"), rule.reason, names=CHECK_NAMES)
     return Rule(holds, reason) if holds else None
 

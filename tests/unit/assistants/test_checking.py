@@ -167,6 +167,7 @@ def test_a_flow_that_does_not_lead_where_it_should_is_found(tmp_path: Path, name
     ("rest", "where", "severity", "message"),
     [
         ("intents: {x: {examples: [hey]}}", "intents.x", WARNING, "nothing is done about this intent"),
+        ("intents: {x: {say: x}}", "intents.x", WARNING, "it has no examples to recognise it by"),
         (
             "intents: {x: {examples: [Hey you!], say: x}, y: {examples: ['hey, you'], say: y}}",
             "intents.y.examples.0",
@@ -340,4 +341,45 @@ def test_programs_read_the_findings_of_all_files_as_json(tmp_path: Path) -> None
             "message": "can not be read: No such file or directory",
             "severity": "error",
         }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("slot", "where", "message"),
+    [
+        ("choices: {tea: [hot], cocoa: [Hot]}", "slots.drink.choices.cocoa", "`Hot` is a word for `tea` too"),
+        ("choices: {tea: [], cocoa: [tea]}", "slots.drink.choices.cocoa", "`tea` is a word for `tea` too"),
+    ],
+)
+def test_a_word_is_for_one_choice(tmp_path: Path, slot: str, where: str, message: str) -> None:
+    text = f"assistant: a\nslots: {{drink: {{type: choice, {slot}}}}}\n"
+    found = findings(tmp_path, text + "flows: {f: {states: {s: {collect: [drink], next: t}, t: {say: Bye.}}}}\n")
+
+    assert [(one.where, one.message.partition(", so")[0]) for one in found] == [(where, message)]
+
+
+def test_what_only_follows_from_another_defect_is_not_told(tmp_path: Path) -> None:
+    text = """
+assistant: a
+slots: {day: {type: date, prompt: "{{ nobody }}"}}
+intents: {x: {examples: [hey], say: "{{ nobody }}"}}
+flows:
+  f: {states: {s: {say: Hi., next: tt}, t: {collect: [day], next: u}, u: {say: Bye.}}}
+  g: {states: {s: {say: Hi., next: u}, t: {say: Never.}, u: {say: Bye.}}}
+"""
+
+    assert [(one.line, one.where) for one in findings(tmp_path, text)] == [
+        (3, "slots.day.prompt"),
+        (4, "intents.x.say"),
+        (6, "flows.f.states.s.next"),
+        (7, "flows.g"),
+        (7, "flows.g.states.t"),
+    ]
+
+
+def test_a_file_for_another_command_is_told_by_its_key(tmp_path: Path) -> None:
+    found = findings(tmp_path, "assistant: a.yaml\nconversations: []\n")
+
+    assert [one.message for one in found] == [
+        "this is a script of conversations, which `parley test` holds; a definition has `flows`"
     ]

@@ -207,6 +207,14 @@ def test_a_definition_without_defects_loads(load: Callable[[str], Assistant]) ->
 @pytest.mark.parametrize(
     ("line", "wrong", "hint"),
     [
+        (4, "    default: tomorrow", "this is no date: write 2026-12-24"),
+        (4, "    depends_on: [day]", "a slot does not depend on itself"),
+        (
+            4,
+            "    default: 2026-03-04\n    validate: {check: value == value + duration('1h'), reason: r}",
+            "this refuses",
+        ),
+        (15, "  other: {examples: [x], flows: x}", "it is one of call, clear, examples"),
         (4, "    promt: x", "did you mean `prompt`?"),
         (4, "    options: [x]", "it is one of ask_first, choices, confirm,"),
         (4, "    required: slots.day", "the expression gives date, where true or false is needed"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from parley_server.assistants.chart import Chart
 from parley_server.assistants.checking.findings import Flaw, Severity, listed
 from parley_server.assistants.checking.readings import part, readings
+from parley_server.core.conditions import COMMANDS
 
 _WORD = re.compile(r"\w+")
 
@@ -18,6 +19,8 @@ def check_names(chart: Chart, root: Mapping[str, object]) -> Iterator[Flaw]:
         root: The definition as it was read from its file.
     """
     yield from _shared_examples(chart)
+    yield from _shared_choices(chart)
+    yield from _asked_twice(chart)
     yield from _unused_intents(chart, root)
     yield from _states_of_some_flows(chart, root)
     # Code may read any slot.
@@ -35,6 +38,25 @@ def _shared_examples(chart: Chart) -> Iterator[Flaw]:
                 yield Flaw(("intents", intent.name, "examples", index), f"{listed([owner])} has this example too")
 
 
+def _shared_choices(chart: Chart) -> Iterator[Flaw]:
+    for slot in chart.assistant.slots.definitions.values():
+        owners: dict[str, str] = {}
+        for choice in slot.choices:
+            for word in (choice.name, *choice.synonyms):
+                owner = owners.setdefault(word.casefold(), choice.name)
+                if owner != choice.name:
+                    text = f"`{word}` is a word for {listed([owner])} too, so that nobody can tell which is meant"
+                    yield Flaw(("slots", slot.name, "choices", choice.name), text)
+
+
+def _asked_twice(chart: Chart) -> Iterator[Flaw]:
+    for frame, state in chart.states.items():
+        collected = state.form.slots if state.form else ()
+        for index, name in enumerate(collected):
+            if name in collected[:index]:
+                yield Flaw((*chart.place(frame), "collect", index), f"`{name}` stands twice", Severity.WARNING)
+
+
 def _unused_intents(chart: Chart, root: Mapping[str, object]) -> Iterator[Flaw]:
     conditions = {transition.when.name for state in chart.states.values() for transition in state.transitions}
     conditions |= {branch.condition.name for branch in chart.assistant.branches.branches}
@@ -42,6 +64,8 @@ def _unused_intents(chart: Chart, root: Mapping[str, object]) -> Iterator[Flaw]:
     for name, intent in chart.assistant.router.intents.items():
         if intent.handler is None and name not in conditions | compared:
             yield Flaw(("intents", name), "nothing is done about this intent", Severity.WARNING)
+        elif not intent.examples and name not in COMMANDS:
+            yield Flaw(("intents", name), "it has no examples to recognise it by", Severity.WARNING)
 
 
 def _states_of_some_flows(chart: Chart, root: Mapping[str, object]) -> Iterator[Flaw]:
