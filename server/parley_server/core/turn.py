@@ -204,7 +204,7 @@ def _route(course: Course) -> Steps[bool]:
     reason = ""
     command = course.understanding.command
     if handler is None:
-        reason = "it has no handler"
+        reason = "it has no handler" if intent else "none was recognised"
     elif command and command.value != intent:
         reason = "the message is a command"
     elif _is_answer(course):

@@ -206,6 +206,12 @@ def test_two_readings_close_together_are_asked_about(begin: Begin) -> None:
     assert talk.say(choose_the_second).reply == "In Bonn. Which size?"
 
 
+def test_at_most_five_readings_are_asked_about(begin: Begin) -> None:
+    talk = begin(ORDER + "intents: {" + ", ".join(f"i{n}: {{examples: [e{n}], say: S{n}}}" for n in range(9)) + "}\n")
+
+    assert talk.say(intent(*(f"i{n}" for n in range(9)))).reply == "Did you mean: i0, i1, i2, i3 or i4?"
+
+
 def test_a_message_that_answers_no_clarification_is_taken_as_it_is(begin: Begin) -> None:
     talk = begin(ORDER + HOURS)
     talk.say(intent("hours", "place"))

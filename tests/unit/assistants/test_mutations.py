@@ -32,8 +32,8 @@ def machines(definition: Any) -> dict[str, Any]:
 def targets(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], str]]:
     """Every place that names where a conversation goes, and the name."""
     for step, inner in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
-        if step in TARGETS and isinstance(inner, str):
-            yield (*path, step), inner
+        if step in TARGETS and (isinstance(inner, str) or step == "next"):
+            yield (*path, step), str(inner)
         yield from targets(inner, (*path, step))
 
 
