@@ -61,7 +61,6 @@ async def running(
     """
     settings.validate()
     library = Library(settings.definitions if settings.assistant or not assistants else (), assistants)
-    catalogue = library.catalogue
     limits = Limits(
         turn_budget=timedelta(seconds=settings.turn_budget),
         waiting_turns=settings.waiting_turns,
@@ -79,14 +78,14 @@ async def running(
         closing.push_async_exit(_ending(turns.drain, grace))
         chat = Chat(
             store=store,
-            catalogue=catalogue,
+            catalogue=library.catalogue,
             understander_of=Understanders(settings.preferred_nlu, has_model=model is not None).of,
             model=model,
             running=turns,
             limits=limits,
             clock=clock,
         )
-        sessions = Sessions(store=store, catalogue=catalogue, limits=limits, clock=clock)
+        sessions = Sessions(store=store, catalogue=library.catalogue, limits=limits, clock=clock)
         rpc = RpcServer(ConversationServicer(chat, sessions), ready=store.ready, shares_port=settings.workers > 1)
         port = await rpc.start(settings.listen)
         closing.push_async_exit(_ending(rpc.stop, grace))
@@ -94,7 +93,7 @@ async def running(
         for chore in (_sweep(store), _refresh(library)):
             closing.callback(asyncio.create_task(chore).cancel)
         host = settings.listen.rpartition(":")[0]
-        names = ", ".join(catalogue.names)
+        names = ", ".join(library.catalogue.names)
         logger.info("serving %s at %s:%d, sessions in %s", names, host, port, redacted(settings.store))
         yield Running(port=port, store=store, rpc=rpc, turns=turns, library=library)
 

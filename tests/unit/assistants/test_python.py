@@ -20,6 +20,7 @@ from parley_server.core.conditions import BUILT_IN, CONFIRM, DENY, HELP, Conditi
 from parley_server.core.context import ConversationPhase
 from parley_server.core.filling import FormFiller, SlotFiller
 from parley_server.core.flow import Call, DialogFlow, DialogState, Digress, Fork, Transition
+from parley_server.core.generation import Generation, ModelProfile, Nlu, Older
 from parley_server.core.intents import Intent, IntentRouter
 from parley_server.core.reactions import Reaction
 from parley_server.core.slots import Choice, GiveUp, Rule, SlotDefinition, SlotType, ValidationScope
@@ -35,6 +36,15 @@ assistant: whole
 version: "1"
 locale: en-GB
 time_zone: Europe/Berlin
+nlu: cascade
+model:
+  name: m
+  instructions: Be kind.
+  temperature: 0.5
+  recent_turns: 4
+  prompt_tokens: 1000
+  older: summarize
+  sensitive: true
 slots:
   size:
     type: integer
@@ -61,12 +71,14 @@ intents:
   look: {call: help_me}
   person: {handoff: asked}
   code: {run: "whole_code:act"}
+  talk: {generate: Chat.}
 branches:
   - {name: first, when: buy, priority: 2, clear: [size], say: So., to: ask}
   - {name: second, when: turn > 9, start: order}
   - {name: third, when: help, call: order}
   - {name: fourth, when: deny, handoff: lost}
   - {name: fifth, when: always, run: "whole_code:act"}
+  - {name: sixth, when: always, generate: {instructions: Sing., otherwise: "{{ phase }}", max_tokens: 9}}
 flows:
   order:
     initial: ask
@@ -85,7 +97,7 @@ flows:
         expired: end
       run: {run: "whole_code:act", call: {flow: help_me, inputs: {size: turn}, outputs: {day: slots.day}}, next: person}
       person: {handoff: too large, next: end}
-      end: {}
+      end: {generate: Bye.}
 sub_conversations:
   help_me: {states: {only: {say: Help!}}}
 fallback: {say: What?, max_attempts: 2, then: cancel}
@@ -95,6 +107,16 @@ migrate: {versions: [v], slots: {old: size}, states: {order/was: order/ask}, def
 """
 
 
+PROFILE = ModelProfile(
+    name="m",
+    instructions="Be kind.",
+    temperature=0.5,
+    recent_turns=4,
+    prompt_tokens=1000,
+    older=Older.SUMMARIZE,
+    sensitive=True,
+)
+SONG = Generation(instructions="Sing.", otherwise=lambda names: str(names["phase"]), max_tokens=9)
 TEXTS = ("cancelled", "ended", "help", "skipped", "needed", "who", "thanks", "clarify", "digress", "handoff")
 
 
@@ -106,6 +128,8 @@ def built(check: Callable[..., Any], find: Callable[..., Any], act: Callable[...
         version="",
         locale="en-GB",
         time_zone="Europe/Berlin",
+        nlu=Nlu.CASCADE,
+        model=PROFILE,
         slots=slots,
         router=IntentRouter(_intents(act)),
         branches=BranchingConversation(_branches(act)),
@@ -180,6 +204,7 @@ def _intents(act: Callable[..., Any]) -> list[Intent]:
         Intent(name="look", handler=Reaction(call="help_me")),
         Intent(name="person", handler=Reaction(handoff="asked")),
         Intent(name="code", handler=act),
+        Intent(name="talk", handler=Reaction(generate=Generation(instructions="Chat."))),
     ]
 
 
@@ -195,6 +220,7 @@ def _branches(act: Callable[..., Any]) -> list[ConversationBranch]:
         ConversationBranch(name="third", condition=HELP, handler=Reaction(call="order")),
         ConversationBranch(name="fourth", condition=DENY, handler=Reaction(handoff="lost")),
         ConversationBranch(name="fifth", condition=BUILT_IN["always"], handler=act),
+        ConversationBranch(name="sixth", condition=BUILT_IN["always"], handler=Reaction(generate=SONG)),
     ]
 
 
@@ -229,7 +255,7 @@ def _states(slots: SlotFiller, act: Callable[..., Any]) -> list[DialogState]:
             next="person",
         ),
         DialogState(name="person", handoff="too large", next="end"),
-        DialogState(name="end"),
+        DialogState(name="end", generate=Generation(instructions="Bye.")),
     ]
 
 
