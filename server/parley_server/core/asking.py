@@ -38,6 +38,8 @@ def situation_of(course: Course, extracted: Mapping[str, str]) -> Situation:
         filled=context.slots,
         extracted=extracted,
         requested=requested,
+        form=state.form.slots if state.form else (),
+        flow=course.running_slots,
         confirming=confirming,
         intents=assistant.router.examples,
         recent=shown_messages(context, {} if assistant.model.sensitive else assistant.slots.definitions),

@@ -95,6 +95,12 @@ class Course:
         return len(self.context.stack) > 1
 
     @property
+    def running_slots(self) -> frozenset[str]:
+        """Every slot that a form of a flow on the stack collects."""
+        machines = self.assistant.machines
+        return frozenset().union(*(machines[frame.flow].slots for frame in self.context.stack))
+
+    @property
     def aside(self) -> bool:
         """Whether a sub-conversation runs."""
         return self.nested and isinstance(self.machine, SubConversation)

@@ -48,7 +48,7 @@ class SlotFiller:
         return {
             name: candidate
             for name, candidate in understanding.slots.items()
-            if name in self.definitions and context.get_slot(name) != candidate.value
+            if name in self.definitions and not candidate.may_mean(context.get_slot(name))
         }
 
     def validate(self, name: str, value: SlotValue, scope: ValidationScope) -> Steps[str | None]:
@@ -76,6 +76,15 @@ class SlotFiller:
                 reasons[name] = reason
         return reasons
 
+    def _settled(self, name: str, candidate: Candidate, scope: ValidationScope) -> Steps[tuple[SlotValue, str | None]]:
+        """The value that words mean in the light of the slot's rules, and why it is refused; None: it is not."""
+        reason = yield from self.validate(name, candidate.value, scope)
+        if reason is not None:
+            for other in candidate.others:
+                if (yield from self.validate(name, other, scope)) is None:
+                    return other, None
+        return candidate.value, reason
+
     def mistyped(self, name: str, value: SlotValue) -> str | None:
         """Says why a value can not be a slot's at all, whatever its validator thinks; None if it can."""
         definition = self.definitions.get(name)
@@ -95,13 +104,16 @@ class SlotFiller:
         """Takes what a message offers: sets what is valid, says what is refused, clears what is taken back."""
         filled: dict[str, SlotValue] = {}
         rejected = [self._rejection(r.slot, r.reason, r.raw) for r in understanding.rejected]
-        for name, candidate in self.extract(context, understanding).items():
-            scope = ValidationScope(slots={**context.slots, **filled}, now=now)
-            reason = yield from self.validate(name, candidate.value, scope)
-            if reason is None:
-                filled[name] = candidate.value
-            else:
-                rejected.append(self._rejection(name, reason, candidate.raw))
+        offered = self.extract(context, understanding)
+        # In the order of the definitions, so that a rule sees what the message gives for the slots before its own.
+        for name in self.definitions if len(offered) > 1 else offered:
+            if candidate := offered.get(name):
+                scope = ValidationScope(slots={**context.slots, **filled}, now=now)
+                value, reason = yield from self._settled(name, candidate, scope)
+                if reason is None:
+                    filled[name] = value
+                else:
+                    rejected.append(self._rejection(name, reason, candidate.raw))
         cleared = () if filled or rejected else self._taken_back(context, understanding)
         changed = {name for name in filled if context.has_slot(name)}
         cleared = self._with_dependents(context, cleared, changed, filled)

@@ -159,11 +159,18 @@ class Candidate:
     """Where the words begin in the message, in code points."""
     score: float = 1.0
     """How sure the reading is, 0 to 1."""
+    others: tuple[SlotValue, ...] = ()
+    """What else the words may mean: 8 in the evening. The first that the definition accepts counts if it refuses the
+    value."""
 
     @property
     def end(self) -> int:
         """Where the words end in the message."""
         return self.start + len(self.raw)
+
+    def may_mean(self, value: SlotValue | None) -> bool:
+        """Whether the words say nothing else than a value that is known."""
+        return value == self.value or value in self.others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,6 +72,10 @@ class Situation:
     """The words that an author's code has found in the message, by the slot whose value they are."""
     requested: str = ""
     """The slot that the assistant has just asked for; empty: none."""
+    form: tuple[str, ...] = ()
+    """The slots of the form that is being filled; empty: none is."""
+    flow: frozenset[str] = frozenset()
+    """The slots of all forms of the flows that are running; empty: not known."""
     confirming: bool = False
     """Whether the assistant has just asked a question that yes or no answers."""
     intents: tuple[IntentExamples, ...] = ()

@@ -1,12 +1,14 @@
 """Assignment: which of the values found in a message goes to which slot.
 
 One stretch of words serves one slot. Who gets it: the slot whose words stand near it, then the slot that was asked for,
-then one that is still empty; among slots that are even, the one of the more specific type, and then in the order of the
-values and of the slots. This module must not know how a value is found.
+then one of the form that is being filled, of the flow that runs, and one that is still empty; among slots that are even,
+the one of the more specific type, and then in the order of the values and of the slots. This module must not know how a
+value is found.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from itertools import pairwise
 
 from parley_server.core.slots import Candidate, SlotType
@@ -29,11 +31,23 @@ _ASKED = 0.5
 _EMPTY = 0.25
 
 
+class Reach(IntEnum):
+    """How far a slot is from what the conversation is about, the nearest first."""
+
+    FORM = 0
+    FLOW = 1
+    ELSEWHERE = 2
+
+
+_REACHED: Mapping[Reach, float] = {Reach.FORM: 0.4, Reach.FLOW: 0.3, Reach.ELSEWHERE: 0.0}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """A value that a message may have for a slot."""
 
     slot: str
+    reach: Reach
     place: int
     """The slot's place in the order of slots."""
     type: SlotType
@@ -49,7 +63,8 @@ class Offer:
     @property
     def weight(self) -> float:
         """What the offer wins by."""
-        return self.candidate.score + self.nearness + _ASKED * self.asked + _EMPTY * self.empty
+        reached = _REACHED[self.reach]
+        return self.candidate.score + self.nearness + _ASKED * self.asked + reached + _EMPTY * self.empty
 
 
 def assign(offers: Sequence[Offer], message: str, *, last: bool) -> dict[str, Candidate]:
@@ -69,6 +84,7 @@ def assign(offers: Sequence[Offer], message: str, *, last: bool) -> dict[str, Ca
             # Of two names the longer one is likelier meant; of two numbers it is not.
             -len(o.candidate.raw) if o.type is SlotType.STRING else 0,
             direction * o.candidate.start,
+            o.reach,
             o.place,
         )
     )
@@ -88,13 +104,18 @@ def _belongs_to_another(offer: Offer, offers: Sequence[Offer], given: Collection
     """Whether nothing speaks for a slot but its type, and a slot before it that fits as well has no value."""
     if offer.asked or offer.nearness:
         return False
-    rivals = {
-        other.slot
+    rivals = [
+        other
         for other in offers
-        if other.place < offer.place and other.type is offer.type and other.candidate.start == offer.candidate.start
-    }
-    # Two dates may come in the order of their slots; two of the same choices say nothing by their order.
-    return bool(rivals if offer.type is SlotType.CHOICE else rivals.difference(given))
+        if (other.reach, other.place) < (offer.reach, offer.place)
+        and other.type is offer.type
+        and other.candidate.start == offer.candidate.start
+    ]
+    # Two dates may come in the order of their slots; two of the same choices say nothing by their order, and neither do
+    # two that are not of one form.
+    return any(
+        offer.type is SlotType.CHOICE or other.reach < offer.reach or other.slot not in given for other in rivals
+    )
 
 
 def _without_parts(offers: Sequence[Offer]) -> list[Offer]:

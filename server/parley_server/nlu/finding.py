@@ -10,7 +10,7 @@ from itertools import islice
 
 from parley_server.core.slots import Candidate, Rejection, SlotDefinition, SlotType, SlotValue
 from parley_server.core.understanding import Situation
-from parley_server.nlu.assignment import Offer, assign
+from parley_server.nlu.assignment import Offer, Reach, assign
 from parley_server.nlu.corrections import is_denied, is_inquiry
 from parley_server.nlu.free_text import FreeText
 from parley_server.nlu.slot_words import SlotWords, Spoken
@@ -113,6 +113,7 @@ class SlotFinder:
                     continue
                 yield Offer(
                     slot=definition.name,
+                    reach=_reach(definition.name, heard.situation),
                     place=place,
                     type=definition.type,
                     candidate=candidate,
@@ -198,6 +199,12 @@ def _alone(heard: _Heard, definition: SlotDefinition) -> Iterator[Candidate]:
         value = READERS[definition.type].parse(raw, definition, heard.reference)
         if not isinstance(value, Refusal):
             yield Candidate(value=value, raw=raw, start=heard.message.index(raw))
+
+
+def _reach(slot: str, situation: Situation) -> Reach:
+    if slot in situation.form:
+        return Reach.FORM
+    return Reach.FLOW if slot in situation.flow else Reach.ELSEWHERE
 
 
 def _is_barred(heard: _Heard, definition: SlotDefinition, candidate: Candidate, nearness: float) -> bool:

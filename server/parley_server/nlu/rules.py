@@ -159,7 +159,7 @@ class _Reading:
 
     def _corrects(self, slots: Mapping[str, Candidate], mentioned: Collection[str]) -> bool:
         situation = self.situation
-        changed = any(n in situation.filled and situation.filled[n] != c.value for n, c in slots.items())
+        changed = any(n in situation.filled and not c.may_mean(situation.filled[n]) for n, c in slots.items())
         if mentioned and self.revising:
             return True
         if self.answer is Answer.YES and not yes_but(self.clauses):

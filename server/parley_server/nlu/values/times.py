@@ -1,14 +1,15 @@
 """Reads times of the day: slots of the type time.
 
 An hour from 1 to 7 without am or pm is one of the afternoon, 12 is noon and the others are of the morning, unless words
-of the message ("in the evening") say otherwise; such a reading has a lower score. A time is on the user's own clock: it
-has no zone.
+of the message ("in the evening") or of the slot's definition ("dinner time") say otherwise; such a reading has a lower
+score, and the other half of the day is what it may mean else. A time is on the user's own clock: it has no zone.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import lru_cache
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
 from parley_server.nlu.values.numerals import SMALL, TENS
@@ -20,6 +21,8 @@ _CONVENTIONAL = 0.7
 """The score of a time whose half of the day was taken by convention."""
 _BARE = 0.5
 """The score of an hour that nothing but a word before it tells from any other number."""
+_LONE = 0.35
+"""The score of an hour that nothing tells from any other number: enough only where a time was asked for."""
 
 _HOURS: Mapping[str, int] = {word: value for word, value in SMALL.items() if 1 <= value <= 12}
 _WORD_VALUES: Mapping[str, int] = {
@@ -88,9 +91,18 @@ _NAMES = re.compile(rf"\b(?:{'|'.join(_NAMED)})\b")
 _AHEAD = re.compile(
     r"\bin\s(?P<count>\d{1,3}|half\san?|an?|" + "|".join(SMALL) + r")\s(?P<unit>hours?|hrs?|minutes?|mins?)\b"
 )
-_LONE = re.compile(rf"\W*(?:{_HOUR}|(?P<four>(?:[01]\d|2[0-4])[0-5]\d))\W*")
+_FOUR = re.compile(r"\W*(?P<hour>[01]\d|2[0-4])(?P<minute>[0-5]\d)\W*")
 _GATE = re.compile(
     rf"\d|noon|midday|midnight|(?<![a-z])(?:{'|'.join(_HOURS)}|half|quarter|in\san?)\b",
+)
+_NO_NOUN_BEHIND = re.compile(
+    r"(?:\s?-?ish\b)?(?=\W*(?:$|[.,;!?]\s|(?:or\s(?:so|maybe|\w+\W*$)|please|pls|plz|thanks|then|would|is|are|will|should|works?|sounds?|if|"
+    r"on|for|today|tomorrow|at|but|maybe|and|too|ok|okay|good|fine|great|instead|i|we|it)\b))"
+)
+_NO_NOUN_BEFORE = re.compile(
+    r"(?:^|\b(?:say|maybe|perhaps|probably|possibly|prefer|like|want|need|it|that's|thats|is|be|to|and|or|then|sorry|"
+    r"wait|actually|rather|please|do|doing|take|later|earlier|well|um|uh|hm+|ok|okay|yes|sure|think|guess|mean|meant|"
+    r"said|also|works|just|no|not|the)\b|[.,;!?-])\W*$"
 )
 _MORNING = re.compile(r"\b(?:morning|breakfast|sunrise|dawn)\b")
 _LATER = re.compile(r"\b(?:afternoon|evening|night|tonight|dinner|supper)\b")
@@ -103,22 +115,20 @@ class _Reading:
     start: int
     end: int
     score: float
+    other: time | None = None
+    """The time in the other half of the day, where nothing tells the half."""
 
 
 class TimeReader:
     """Reads times of the day."""
 
-    def parse(self, words: object, _definition: SlotDefinition, reference: Reference) -> SlotValue | Refusal:
+    def parse(self, words: object, definition: SlotDefinition, reference: Reference) -> SlotValue | Refusal:
         """Reads an ISO time, or words that name one time; a lone hour will do."""
         if isinstance(words, time):
             return words.replace(tzinfo=None)
         if not isinstance(words, str):
             return _REFUSAL
-        text = folded(words)
-        lone = _LONE.fullmatch(text)
-        if lone:
-            text = f"{lone['four'][:2]}:{lone['four'][2:]}" if lone["four"] else f"at {lone['hour']}"
-        readings = list(_readings(text, reference.now))
+        readings = list(_readings(folded(words), reference.now, definition))
         impossible = next((reading for reading in readings if reading.value is None), None)
         if impossible is not None:
             return Refusal("There is no such time: please give one from 0:00 to 23:59.", words.strip())
@@ -128,27 +138,34 @@ class TimeReader:
             return Refusal("Please give one time alone.", words.strip())
         return times.pop() if times else _REFUSAL
 
-    def find(self, message: str, _definition: SlotDefinition, reference: Reference) -> Sequence[Candidate]:
+    def find(self, message: str, definition: SlotDefinition, reference: Reference) -> Sequence[Candidate]:
         """Finds the times that a clock shows."""
         return [
             Candidate(
-                value=reading.value, raw=message[reading.start : reading.end], start=reading.start, score=reading.score
+                value=reading.value,
+                raw=message[reading.start : reading.end],
+                start=reading.start,
+                score=reading.score,
+                others=(reading.other,) if reading.other and definition.validator else (),
             )
-            for reading in _readings(folded(message), reference.now)
+            for reading in _readings(folded(message), reference.now, definition)
             if reading.value is not None
         ]
 
 
-def _readings(text: str, now: datetime) -> Iterator[_Reading]:
+def _readings(text: str, now: datetime, definition: SlotDefinition) -> Iterator[_Reading]:
     """Finds the times of a folded text, in order, none overlapping another."""
     if not _GATE.search(text):
+        return
+    if four := _FOUR.fullmatch(text):
+        yield _Reading(_clock(int(four["hour"]), int(four["minute"])), four.start("hour"), four.end("minute"), _LONE)
         return
     found = [_from_now(match, now) for match in _AHEAD.finditer(text)]
     found += [_Reading(_NAMED[match[0]], *match.span(), 1.0) for match in _NAMES.finditer(text)]
     for sign, form in _FORMS:
         for match in form.finditer(text) if sign.search(text) else ():
             if not any(match.start() < other.end and other.start < match.end() for other in found):
-                reading = _reading(text, match)
+                reading = _reading(text, match, definition)
                 if reading is not None:
                     found.append(reading)
     yield from sorted(found, key=lambda reading: reading.start)
@@ -161,31 +178,43 @@ def _from_now(match: re.Match[str], now: datetime) -> _Reading:
     return _Reading(moment.time().replace(second=0, microsecond=0), *match.span(), 1.0)
 
 
-def _reading(text: str, match: re.Match[str]) -> _Reading | None:
+def _reading(text: str, match: re.Match[str], definition: SlotDefinition) -> _Reading | None:
     """Reads what a form has found; None where it is any other number."""
     parts = match.groupdict(default="")
     before = _BEFORE.search(text, max(0, match.start() - 20), match.start())
     part = parts["part"] or (before["part"] if before else None) or ""
     sure = bool(parts["clock"] or parts["half"] or part or (parts.get("minute") and parts.get("sep") != "."))
-    if not sure and before is None:
+    lone = not sure and before is None
+    if lone and not _stands_alone(text, match):
         return None
-    hour, told = _hour_of_day(parts["hour"], parts["half"], part, text)
+    part = part or _part_of_day(text) or _usual_part(definition.label, definition.description)
+    hour, told = _hour_of_day(parts["hour"], parts["half"], part)
     minute, second = _worth(parts.get("minute", "")), _worth(parts.get("second", ""))
     if hour is not None and parts.get("side") in {"to", "till", "of", "before"}:
         hour, minute = (hour - 1) % 24, 60 - minute
-    exists = hour is not None and hour < 24 and minute < 60 and second < 60
-    score = min(1.0 if sure else _BARE, 1.0 if told else _CONVENTIONAL)
-    return _Reading(time(hour or 0, minute, second) if exists else None, *match.span(), score)
+    value = None if hour is None else _clock(hour, minute, second)
+    score = min(1.0 if sure else _LONE if lone else _BARE, 1.0 if told else _CONVENTIONAL)
+    other = None if told or value is None else value.replace(hour=(value.hour + 12) % 24)
+    return _Reading(value, *match.span(), score, other)
 
 
-def _hour_of_day(words: str, half: str, part: str, text: str) -> tuple[int | None, bool]:
+def _clock(hour: int, minute: int, second: int = 0) -> time | None:
+    """Makes a time; None where no clock shows it."""
+    return time(hour, minute, second) if hour < 24 and minute < 60 and second < 60 else None
+
+
+def _stands_alone(text: str, match: re.Match[str]) -> bool:
+    """Whether a number that has no sign of a time counts nothing either: "8", "maybe 8 or so"."""
+    return _NO_NOUN_BEHIND.match(text, match.end()) is not None and _NO_NOUN_BEFORE.search(text, 0, match.start()) is not None
+
+
+def _hour_of_day(words: str, half: str, part: str) -> tuple[int | None, bool]:
     """Returns the hour from 0 to 24, and whether the words told the half of the day; None: there is no such hour."""
     hour = _worth(words)
     if half == "a":
         return (hour % 12 if 0 < hour < 13 else None), True
     if not 0 < hour < 13 or (words.startswith("0") and not half):
         return (None if half and hour == 0 else hour), True
-    part = part or _part_of_day(text)
     if part == "morning" or (part in {"night", "tonight"} and hour in _SMALL_HOURS and not half):
         return hour % 12, True
     if half or part:
@@ -194,10 +223,16 @@ def _hour_of_day(words: str, half: str, part: str, text: str) -> tuple[int | Non
 
 
 def _part_of_day(text: str) -> str:
-    """Returns the part of the day that a message is about."""
+    """Returns the part of the day that a text is about."""
     if _MORNING.search(text):
         return "morning"
     return "evening" if _LATER.search(text) else ""
+
+
+@lru_cache(maxsize=1024)
+def _usual_part(label: str, description: str) -> str:
+    """Returns the part of the day that a slot's times are of, by the words of its definition."""
+    return _part_of_day(folded(f"{label} {description}"))
 
 
 def _worth(words: str) -> int:

@@ -59,10 +59,25 @@ def month_day_from(today: date, day: int, *, weekday: int | None = None) -> date
     return None
 
 
+def month_day_before(today: date, day: int) -> date | None:
+    """Returns the last such day of a month before `today`."""
+    for month in range(today.month - 1, today.month - 4, -1):
+        found = day_or_none(today.year + month // 12, month % 12 + 1, day)
+        if found is not None and found < today:
+            return found
+    return None
+
+
 def first_from(today: date, of_year: Callable[[int], date | None], *, years: int = 8) -> date | None:
     """Returns the first day on or after `today` among those that `of_year` gives for each year."""
     days = (of_year(year) for year in range(today.year, min(today.year + years, 9999) + 1))
     return next((day for day in days if day is not None and day >= today), None)
+
+
+def last_before(today: date, of_year: Callable[[int], date | None], *, years: int = 8) -> date | None:
+    """Returns the last day before `today` among those that `of_year` gives for each year."""
+    days = (of_year(year) for year in range(today.year, max(today.year - years, 1) - 1, -1))
+    return next((day for day in days if day is not None and day < today), None)
 
 
 def easter(year: int) -> date:

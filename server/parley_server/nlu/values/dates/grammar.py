@@ -33,14 +33,22 @@ from parley_server.nlu.values.dates.vocabulary import (
 
 _Build: TypeAlias = Callable[[re.Match[str], When], date | None]
 
+_OPEN: frozenset[_Build] = frozenset(
+    {meanings.numeric_open, meanings.named, meanings.holiday, meanings.weekday, meanings.day_number}
+)
+"""What may leave the year, month or week open."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A date in a text; `day` is None where the words name a day that no calendar has."""
+    """A date in a text."""
 
     day: date | None
+    """None where the words name a day that no calendar has."""
     start: int
     end: int
+    past: date | None = None
+    """The last such day before today, where the words leave the year, month or week open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +223,7 @@ _GATE = re.compile(
 _OFFSET_BEFORE = re.compile(
     rf"(?<!for\s)(?P<duration>\b{_DURATION}|\b(?:day|week))\s(?P<side>before|after|from|since|past)\s(?:the\s)?$"
 )
+_SINCE = re.compile(r"\bsince\s(?:about\s|around\s)?(?:the\s)?$")
 _OFFSET_BEHIND = re.compile(rf"\s*(?P<sign>[+-])\s?(?P<duration>\d+\s?(?:{'|'.join(UNITS)})s?\b)")
 _RANGE_END = re.compile(
     rf"{_RANGE}(?P<day>{_NUMBER})(?!\w|\s?(?:of\s|{MONTH}|[ap]\.?m\b|o'?clock|{_UNIT}|people|guests|[-/:\d]|\.\d))"
@@ -249,7 +258,8 @@ def _apply(rule: _Rule, text: str, when: When, found: list[Reading]) -> None:
         if _is_free(found, *match.span()):
             day = rule.build(match, when)
             if day is not None or rule.sure:
-                found.append(Reading(day, *match.span()))
+                past = rule.build(match, replace(when, back=True)) if rule.build in _OPEN else None
+                found.append(Reading(day, *match.span(), past if past != day else None))
 
 
 def _start(match: re.Match[str]) -> int:
@@ -270,17 +280,19 @@ def _range_end(text: str, reading: Reading) -> Reading | None:
 
 
 def _offset(text: str, reading: Reading, when: When) -> Reading:
-    """Takes along what moves a date: "two weeks after" before it, "+ 3 days" behind it."""
+    """Takes along what moves a date: "two weeks after" before it, "+ 3 days" behind it, "since" to the past."""
     if reading.day is None:
         return reading
+    if reading.past and _SINCE.search(text, max(0, reading.start - _LONGEST_OFFSET), reading.start):
+        return replace(reading, day=reading.past, past=None)
     anchor = datetime.combine(reading.day, when.now.timetz())
     before = _OFFSET_BEFORE.search(text, max(0, reading.start - _LONGEST_OFFSET), reading.start)
     if before:
         duration = before["duration"] if " " in before["duration"] else f"1 {before['duration']}"
         sign = -1 if before["side"] == "before" else 1
-        return replace(reading, day=meanings.moved(anchor, duration, sign), start=before.start())
+        return Reading(meanings.moved(anchor, duration, sign), before.start(), reading.end)
     behind = _OFFSET_BEHIND.match(text, reading.end)
     if behind:
         sign = -1 if behind["sign"] == "-" else 1
-        return replace(reading, day=meanings.moved(anchor, behind["duration"], sign), end=behind.end())
+        return Reading(meanings.moved(anchor, behind["duration"], sign), reading.start, behind.end())
     return reading

@@ -1,13 +1,14 @@
 """What the phrases of dates mean: from the parts that a pattern of `grammar` has found to a day of the calendar.
 
-A date that leaves its year, month or week open is the first such day on or after today. "Next Friday" is the Friday of
+A date that leaves its year, month or week open is the first such day on or after today, or else the last one before
+today: a message about the past says no more. "Next Friday" is the Friday of
 the next Monday-to-Sunday week. Numeric dates are read in the locale's order unless only the other one is possible.
 
 Each function takes a match whose groups are named after what they hold, and returns None where no calendar has the day.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -15,6 +16,8 @@ from parley_server.nlu.values.dates.calendar_days import (
     day_or_none,
     first_from,
     in_week,
+    last_before,
+    month_day_before,
     month_day_from,
     nth_weekday,
     shifted,
@@ -57,11 +60,17 @@ class When:
     """Whether 3/8 is the third of August."""
     past: bool = False
     """Whether the date is one of the past, as a date of birth is: decides the century of a year of two digits."""
+    back: bool = False
+    """Whether a date that leaves its year, month or week open is the last such day before today."""
 
     @property
     def today(self) -> date:
         """The day of `now`."""
         return self.now.date()
+
+    def of_years(self, of_year: Callable[[int], date | None]) -> date | None:
+        """Returns the day that is meant among those that `of_year` gives for each year."""
+        return (last_before if self.back else first_from)(self.today, of_year)
 
 
 def _of_numbers(year: int, first: int, second: int, *, day_first: bool) -> date | None:
@@ -79,7 +88,7 @@ def numeric(match: re.Match[str], when: When) -> date | None:
 def numeric_open(match: re.Match[str], when: When) -> date | None:
     """Reads "3/8"."""
     first, second = int(match["a"]), int(match["b"])
-    return first_from(when.today, lambda year: _of_numbers(year, first, second, day_first=when.day_first))
+    return when.of_years(lambda year: _of_numbers(year, first, second, day_first=when.day_first))
 
 
 def named(match: re.Match[str], when: When) -> date | None:
@@ -87,7 +96,7 @@ def named(match: re.Match[str], when: When) -> date | None:
     month, day = month_of(match["month"]), number_of(match["day"])
     if match["year"]:
         return day_or_none(year_of(match["year"], when.today, past=when.past), month, day)
-    return first_from(when.today, lambda year: day_or_none(year, month, day))
+    return when.of_years(lambda year: day_or_none(year, month, day))
 
 
 def numbered_month(match: re.Match[str], when: When) -> date | None:
@@ -129,9 +138,8 @@ def holiday(match: re.Match[str], when: When) -> date | None:
     if match["year"]:
         return of_year(year_of(match["year"], when.today))
     if match["relative"] == "last":
-        days = (of_year(when.today.year - back) for back in range(2))
-        return next((day for day in days if day and day < when.today), None)
-    return first_from(when.today, of_year)
+        return last_before(when.today, of_year)
+    return when.of_years(of_year)
 
 
 def weekday_of_week(match: re.Match[str], when: When) -> date:
@@ -177,7 +185,7 @@ def relative_weekday(match: re.Match[str], when: When) -> date:
 
 def weekday(match: re.Match[str], when: When) -> date:
     """Reads "Friday": the first one after today."""
-    return weekday_after(when.today, weekday_of(match["weekday"]))
+    return (weekday_before if when.back else weekday_after)(when.today, weekday_of(match["weekday"]))
 
 
 def relative_day(match: re.Match[str], when: When) -> date:
@@ -197,7 +205,7 @@ def next_day(_: re.Match[str], when: When) -> date:
 
 def day_number(match: re.Match[str], when: When) -> date | None:
     """Reads "the 5th"."""
-    return month_day_from(when.today, number_of(match["day"]))
+    return (month_day_before if when.back else month_day_from)(when.today, number_of(match["day"]))
 
 
 def moved(start: datetime, duration: str, sign: int) -> date | None:

@@ -46,18 +46,20 @@ class DateReader:
     def find(self, message: str, definition: SlotDefinition, reference: Reference) -> Sequence[Candidate]:
         """Finds the dates that exist; those that no calendar has are left to `parse` to refuse."""
         return [
-            Candidate(value=reading.day, raw=message[reading.start : reading.end], start=reading.start)
+            Candidate(
+                value=reading.day,
+                raw=message[reading.start : reading.end],
+                start=reading.start,
+                others=(reading.past,) if reading.past and definition.validator else (),
+            )
             for reading in _readings(folded(message), reference.language, _when(definition, reference))
             if reading.day is not None
         ]
 
 
 def _when(definition: SlotDefinition, reference: Reference) -> When:
-    return When(
-        now=reference.now,
-        day_first=reference.region not in _MONTH_FIRST,
-        past=not _PAST.isdisjoint(name_stems(definition)),
-    )
+    past = not _PAST.isdisjoint(name_stems(definition))
+    return When(now=reference.now, day_first=reference.region not in _MONTH_FIRST, past=past, back=past)
 
 
 def _readings(text: str, language: str, when: When) -> list[Reading]:
