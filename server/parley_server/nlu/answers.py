@@ -39,7 +39,9 @@ _THAT_IS_GOOD = (
 )
 
 _YES_ALONE = phrases([f"{_YES_WORD}(?: {_YES_WORD}| {_GOOD})*"])
-_NO_ALONE = phrases([f"(?:{_NO_WORD} ?)+(?:not really|not now|not yet|i dont|i do not)?", "not (?:really|now|yet)"])
+_NO_ALONE = phrases(
+    [f"{_NO_WORD}(?: {_NO_WORD})*(?: (?:not really|not now|not yet|i dont|i do not))?", "not (?:really|now|yet)"]
+)
 """Answer anywhere, where they are the whole clause."""
 
 _WORD_AT_HEAD = phrases([_YES_WORD, _NO_WORD, _THAT_IS_GOOD])

@@ -6,13 +6,14 @@ the one of the more specific type, and then in the order of the values and of th
 value is found.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 from parley_server.core.slots import Candidate, SlotType
-from parley_server.nlu.corrections import are_alternatives
+from parley_server.nlu.corrections import are_alternatives, are_bounds, is_replaced
 
 _SPECIFIC_FIRST = (
     SlotType.EMAIL,
@@ -26,6 +27,8 @@ _SPECIFIC_FIRST = (
     SlotType.STRING,
 )
 _RANK: Mapping[SlotType, int] = {kind: place for place, kind in enumerate(_SPECIFIC_FIRST)}
+
+_COUNTS = frozenset({SlotType.INTEGER, SlotType.FLOAT})
 
 _ASKED = 0.5
 _EMPTY = 0.25
@@ -75,7 +78,7 @@ def assign(offers: Sequence[Offer], message: str, *, last: bool) -> dict[str, Ca
         message: The folded message.
         last: Whether, among a slot's even values, the last one is meant: in "Friday, sorry, Monday" it is.
     """
-    standing = _without_parts(_without_alternatives(offers, message))
+    standing = _without_parts(_meant(offers, message))
     direction = -1 if last else 1
     standing.sort(
         key=lambda o: (
@@ -136,16 +139,26 @@ def _is_part(offer: Offer, other: Offer) -> bool:
     return length > 0 and (more_specific <= 0 or other.weight >= offer.weight)
 
 
-def _without_alternatives(offers: Sequence[Offer], message: str) -> Sequence[Offer]:
-    """Leaves out values that the message leaves open: "Monday or Tuesday"."""
-    if "or" not in message:
-        return offers
-    left_open: set[int] = set()
-    for before in offers:
-        for after in offers:
-            if before.slot == after.slot and are_alternatives(message, before.candidate.end, after.candidate.start):
-                left_open |= {before.candidate.start, after.candidate.start}
-    return [offer for offer in offers if offer.candidate.start not in left_open]
+def _meant(offers: Sequence[Offer], message: str) -> Sequence[Offer]:
+    """Leaves out values that the message leaves open, "Monday or Tuesday", or takes back, "6, no wait, 7"."""
+    dropped: set[int] = set()
+    for slot in _given_twice(offers):
+        of_slot = [offer for offer in offers if offer.slot == slot]
+        for before, after in permutations(of_slot, 2):
+            end, start = before.candidate.end, after.candidate.start
+            if start < end:
+                continue
+            if are_alternatives(message, end, start) or (before.type in _COUNTS and are_bounds(message, end, start)):
+                dropped |= {before.candidate.start, start}
+            elif is_replaced(message, end, start):
+                dropped.add(before.candidate.start)
+    return [offer for offer in offers if offer.candidate.start not in dropped] if dropped else offers
+
+
+def _given_twice(offers: Sequence[Offer]) -> Iterable[str]:
+    if len(offers) < 2:
+        return ()
+    return (slot for slot, count in Counter(offer.slot for offer in offers).items() if count > 1)
 
 
 def _overlap(one: Candidate, other: Candidate) -> bool:

@@ -19,7 +19,7 @@ _REVISES = phrases(
         "(?:change|changed|changing|switch|update|correct|fix|edit|modify|adjust|amend|replace|reschedule|alter)",
         "(?:should|must|needs to|is supposed to|was supposed to|ought to) (?:be|have been|say|read)",
         "(?:not|isnt|arent|wasnt) (?:right|correct)",
-        "wrong|incorrect|mistake|mistaken|changed my mind|change of plans|different|another",
+        "wrong|incorrect|mistake|mistaken|changed my mind|change of plans|different|another|prefer",
         "not .{1,60} but .+",
     ]
 )
@@ -44,6 +44,9 @@ _INDIFFERENT = phrases(
 _OTHER = phrases(["others?", "another", "different", "else", "instead", "more options"])
 _YES_BUT = phrases(["but|except|only|though|although|however"])
 
+_LONGEST_TURN = 60
+"""How many characters may stand between a value and the one that replaces it."""
+
 _NOT_MEANT = re.compile(
     r"\b(?:not|isn't|isnt|instead\s+of|rather\s+than|other\s+than|except|don't\s+want|no\s+longer|anything\s+but)\s+"
     r"(?:(?:on|at|for|in|by|to|from|with|the|a|an)\s+){0,2}$"
@@ -55,6 +58,13 @@ _INQUIRY = re.compile(
     r"|\b(?:know|tell\s+me|ask|wonder|wondering|check|see|confirm)\s+(?:\w+\s+)?(?:if|whether|what|how|when|where)\b"
 )
 _ALTERNATIVE = re.compile(r"\s*,?\s*\bor\b\s*(?:maybe\s+|perhaps\s+|on\s+|at\s+|the\s+|in\s+)?")
+_RANGE = re.compile(r"\s?(?:-|to)\s?")
+_INSTEAD = re.compile(
+    r"(?:\W|(?:and|so|but|uh|um|er|hm+|oh|at|on|for|the|maybe|let's|say)\b)*"
+    r"\b(?:no|nope|wait|sorry|actually|rather|correction|oops|scratch\sthat|make\s(?:it|that)|i\s(?:mean|meant))\b"
+    r"(?:\W|(?:no|nope|wait|sorry|actually|rather|correction|oops|scratch\sthat|make\s(?:it|that)|i\s(?:mean|meant)"
+    r"|and|so|but|uh|um|er|hm+|oh|at|on|for|the|maybe|let's|say|that's|it's|is|be|should)\b)*"
+)
 
 
 def revises(clauses: Sequence[Clause]) -> bool:
@@ -99,3 +109,13 @@ def is_inquiry(message: str, start: int) -> bool:
 def are_alternatives(message: str, end: int, start: int) -> bool:
     """Whether "or", and nothing else, stands between two places of a folded message."""
     return _ALTERNATIVE.fullmatch(message, end, start) is not None
+
+
+def are_bounds(message: str, end: int, start: int) -> bool:
+    """Whether what stands between two places of a folded message makes a range of them: "6-8"."""
+    return _RANGE.fullmatch(message, end, start) is not None
+
+
+def is_replaced(message: str, end: int, start: int) -> bool:
+    """Whether what stands between two places of a folded message says that the second is meant: "6, no wait, 7"."""
+    return start - end <= _LONGEST_TURN and _INSTEAD.fullmatch(message, end, start) is not None
