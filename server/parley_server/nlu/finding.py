@@ -109,7 +109,7 @@ class SlotFinder:
                 if candidate.score < _BY_CHANCE:
                     continue
                 nearness = self._nearness(heard, definition, candidate)
-                if not asked and candidate.score + nearness < _CERTAIN:
+                if not asked and candidate.score + nearness < _CERTAIN and not _is_new_time(heard, definition):
                     continue
                 yield Offer(
                     slot=definition.name,
@@ -205,6 +205,12 @@ def _reach(slot: str, situation: Situation) -> Reach:
     if slot in situation.form:
         return Reach.FORM
     return Reach.FLOW if slot in situation.flow else Reach.ELSEWHERE
+
+
+def _is_new_time(heard: _Heard, definition: SlotDefinition) -> bool:
+    """Whether a bare number may be a time since one is given and may be put right: "make it 4"."""
+    correcting = heard.revising and heard.situation.confirming
+    return correcting and definition.type is SlotType.TIME and definition.name in heard.situation.filled
 
 
 def _is_barred(heard: _Heard, definition: SlotDefinition, candidate: Candidate, nearness: float) -> bool:

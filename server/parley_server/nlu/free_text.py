@@ -56,12 +56,21 @@ _LEADS = {
     About.PLACE: re.compile(
         r".*\b(?:in|to|at|near|around|from|into|visit|is|be)\s+(?:the\s+)?", re.IGNORECASE | re.DOTALL
     ),
-    About.NAME: re.compile(r".*\b(?:by|called|named|is|to|with|see|watch|like)\s+", re.IGNORECASE | re.DOTALL),
+    About.NAME: re.compile(
+        r".*\b(?:by|called|named|is|to|with|see|watch|like|for(?:\s(?:my|our|his|her)\s[a-z]+)?(?=\s[A-Z]))\s+",
+        re.IGNORECASE | re.DOTALL,
+    ),
 }
 _WORD = r"[^\s,.;!?]+"
 _NAME_ENDS = r"(?:in|at|on|for|from|and|but|please|instead)\b"
 _NO_LEAD = re.compile(r"")
 _SENTENCE_START = re.compile(r"(?:^|[.!?]\s)\s*$")
+_EXPLANATION = re.compile(
+    r"\s*[,(]\s*(?:like\s(?:the|in|a)\s|as\sin\s|spelled\s|spelt\s|not\s).*$"
+    r"|\s+(?:with\s(?:an?|one|two|double)\s\w{1,2}|(?:that's\s)?(?:spelled|spelt)\s\S.*)$",
+    re.IGNORECASE,
+)
+"""What comes after a name and is none: "Smith, like the blacksmith", "Anne with an e"."""
 _OUTER = " \t\r\n.,;:!?\"'`\u201c\u201d\u2018\u2019-"
 
 _OWN, _SURE, _LIKELY, _FAINT = 0.7, 0.6, 0.3, 0.15
@@ -114,6 +123,8 @@ class FreeText:
             return None
         if self._about is About.ANY:
             start, end = 0, len(message)
+        elif self._about is About.NAME and (explained := _EXPLANATION.search(message, start, end)):
+            end = explained.start()
         elif len(WORD.findall(message)) > _SHORT and (lead := self._lead.match(message, start, end)):
             start = lead.end()
         raw = message[start:end].strip()

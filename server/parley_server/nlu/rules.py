@@ -16,6 +16,7 @@ from parley_server.nlu.answers import answer_of
 from parley_server.nlu.clauses import clauses_of, phrases
 from parley_server.nlu.commands import order_of
 from parley_server.nlu.corrections import is_indifferent, revises, takes_back, wants_other, yes_but
+from parley_server.nlu.evasions import evades
 from parley_server.nlu.finding import Findings, SlotFinder
 from parley_server.nlu.intents import STRONG, IntentClassifier
 
@@ -78,6 +79,9 @@ class _Reading:
         slots = findings.slots if command or findings.rejected else self._with_reply(findings.slots)
         mentioned = self.mentioned - slots.keys()
         correction = self._corrects(slots, mentioned)
+        if correction and slots:
+            # "Same time on Tuesday" asks for no opening time.
+            self.intents = tuple(intent for intent in self.intents if intent.score >= STRONG)
         return Understanding(
             message=self.message,
             slots=slots,
@@ -154,6 +158,7 @@ class _Reading:
             or not any(clause.core for clause in self.clauses)
             or answer_of(self.clauses, asked=False)
             or is_indifferent(self.clauses)
+            or evades(self.clauses)
             or any(clause.is_question or _ASKS.match(clause.core) for clause in self.clauses)
         )
 

@@ -14,7 +14,8 @@ _LEAD_IN = re.compile(
     r"(?:(?:hi|hello|hey|sure|ok|okay|yes|well|so|um|uh)[,.!]?\s+)*"
     r"(?:(?:(?:my|the|our|his|her)\s(?:\w+\s){0,2})?(?P<thing>\w+)(?:\s?:|['\u2019]s|\s(?:is|are|will\sbe|would\sbe))\s|"
     r"(?:please\s|you\scan\s|they\s)?call\sme\s|i(?:['\u2019]m|\sam)\s(?:called\s)?|i\sgo\sby\s|"
-    r"(?:please\s)?put\s(?:it\s)?down\s(?:as\s)?)",
+    r"(?:please\s)?(?:put\s(?:it\s)?down\s(?:as\s)?|(?:(?:put|book|reserve|make)\s(?:it|that|this)\s)?"
+    r"(?:under|in\sthe\sname\sof)\s|(?:put|book|reserve)\s(?:it|that|this)\s(?:as|for)\s))",
     re.IGNORECASE,
 )
 _ANYTHING = word_set("it that this name answer")
