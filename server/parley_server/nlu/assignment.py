@@ -29,6 +29,7 @@ _SPECIFIC_FIRST = (
 _RANK: Mapping[SlotType, int] = {kind: place for place, kind in enumerate(_SPECIFIC_FIRST)}
 
 _COUNTS = frozenset({SlotType.INTEGER, SlotType.FLOAT})
+_UNORDERED = frozenset({SlotType.CHOICE, SlotType.INTEGER, SlotType.FLOAT})
 
 _ASKED = 0.5
 _EMPTY = 0.25
@@ -115,10 +116,9 @@ def _belongs_to_another(offer: Offer, offers: Sequence[Offer], given: Collection
         and other.candidate.start == offer.candidate.start
     ]
     # Two dates may come in the order of their slots; two of the same choices say nothing by their order, and neither do
-    # two that are not of one form.
-    return any(
-        offer.type is SlotType.CHOICE or other.reach < offer.reach or other.slot not in given for other in rivals
-    )
+    # two numbers, nor two that are not of one form.
+    unordered = offer.type in _UNORDERED
+    return any(unordered or other.reach < offer.reach or other.slot not in given for other in rivals)
 
 
 def _without_parts(offers: Sequence[Offer]) -> list[Offer]:

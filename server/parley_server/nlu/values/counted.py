@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from parley_server.core.slots import SlotDefinition
 from parley_server.nlu.values.numerals import SMALL, TENS
+from parley_server.nlu.values.party import party_in
 from parley_server.nlu.values.words import WORD, name_stems, stem, stems_of
 
 UNFIT = 0.1
@@ -38,11 +39,15 @@ _KINDS: Mapping[str, str] = {
     "weight": "kg kilogram kilo gram lb ton tonne ounce",
 }
 _KIND_OF: Mapping[str, str] = {stem(word): kind for kind, words in _KINDS.items() for word in words.split()}
-_FITTING = frozenset({
-    ("person", "adult"), ("person", "child"), ("person", "seat"), ("seat", "person"), ("seat", "adult"),
-    ("adult", "person"), ("year", "day"), ("star", "percent"), ("hour", "day"),
-})  # fmt: skip
-"""(what the slot counts, what the words count): different words, and yet the words may mean the slot."""
+_FITTING: Mapping[tuple[str, str], float] = {
+    **dict.fromkeys((
+        ("person", "adult"), ("person", "seat"), ("seat", "person"), ("seat", "adult"), ("adult", "person"),
+        ("year", "day"), ("star", "percent"), ("hour", "day"),
+    ), 0.6),
+    ("person", "child"): 0.45,
+}  # fmt: skip
+"""(what the slot counts, what the words count): different words, and yet the words may mean the slot. Of "5, two kids"
+it is rather the number that counts nothing else."""
 
 _SIGNS: Mapping[str, str] = {"$": "money", "€": "money", "£": "money", "¥": "money", "₹": "money", "%": "percent"}
 _BEFORE = re.compile(r"([$€£¥₹#])\s*$|\b(at|rated|age|aged)\s+$")
@@ -51,11 +56,15 @@ _LEAD_KINDS: Mapping[str, str] = {"at": "clock", "rated": "star", "age": "year",
 _UNNUMBERED = re.compile(r"\b(?:(?P<none>no)|an?|my|our|another)\s(?:[a-z-]+\s)??(?P<noun>[a-z]+)\b")
 _COMPANY = re.compile(
     r"\b(?P<alone>(?:just|only)\s(?:for\s)?(?:me|myself)(?!\sand\b)|by\smyself|on\smy\sown)\b"
-    r"|\b(?:me|myself|i)\sand\smy\s[a-z]+\b|\bmy\s[a-z]+\sand\s(?:me|i|myself)\b|\bboth\sof\sus\b"
+    r"|\bboth\sof\sus\b"
 )
+_PART = re.compile(r"\s(?:(?P<of>of\s(?:them|whom|which|those|these))(?:\s(?:is|are|being|will\sbe))?|is|are)\s(?:an?\s)?")
+"""Stands between the number of a part and what the part is: "2 of them children", "one is a baby"."""
 _COUNTABLE = frozenset({"adult", "child", "room", "bath", "seat"})
 _REACH = 40
 """How many characters around a numeral are looked at."""
+_WHO = frozenset(["person", "adult"])
+_GROUP = re.compile(r"\b(?:party|group|family|company|total)\sof\s+$|\bthere\s(?:will\sbe|are)\s+$")
 _LITTLE = frozenset(["little", "small", "young", "smaller"])
 _BREAK = re.compile(
     r"[,.;:!?()]|\b(?:and|or|for|from|to|on|in|at|with|with|per|by|the|that|please|i|we)\b|\d|(?<![a-z-])(?:"
@@ -78,7 +87,8 @@ def fit(message: str, start: int, end: int, definition: SlotDefinition) -> float
     """
     lead = _BEFORE.search(message, max(0, start - 12), start)
     after = _AFTER.match(message, end)
-    counted = _counted_words(message, end)
+    part = _PART.match(message, end)
+    counted = _counted_words(message, part.end() if part else end)
     kind = _SIGNS.get(after[1]) if after else None
     if lead:
         kind = _SIGNS.get(lead[1]) if lead[1] in _SIGNS else kind or _LEAD_KINDS.get(lead[1] or lead[2])
@@ -89,9 +99,30 @@ def fit(message: str, start: int, end: int, definition: SlotDefinition) -> float
         kind = next((_KIND_OF[word] for word in counted if word in _KIND_OF), kind)
         if kind in {"person", "adult"} and counted[0] in _LITTLE:
             kind = "child"
+    kinds = _kinds(definition.name, definition.description)
+    if part and part["of"] and kind is None:
+        return UNFIT if kinds & _WHO else UNTOLD
     if kind is None and _named_before(message, start, wanted):
         return 1.0
-    return _fit_of(kind, _kinds(definition.name, definition.description))
+    if kind is None and _GROUP.search(message, max(0, start - _REACH), start):
+        kind = "person"
+    return _fit_of(kind, kinds)
+
+
+def together(message: str, definition: SlotDefinition) -> tuple[int, slice, slice] | None:
+    """Counts those of a folded message who are told one by one, if the slot counts such people.
+
+    Returns:
+        How many they are, the words of the first, and the words of all; None if none are told so.
+    """
+    kinds = _kinds(definition.name, definition.description) & {*_WHO, "child"}
+    members = party_in(message) if kinds else ()
+    if not members:
+        return None
+    whole = slice(members[0].start, members[-1].end)
+    meant = [m for m in members if "person" in kinds or (m.is_child if "child" in kinds else not m.is_child)]
+    told = len(meant) > 1 and ("person" not in kinds or not all(member.is_child for member in meant))
+    return (sum(member.count for member in meant), slice(meant[0].start, meant[0].end), whole) if told else None
 
 
 def implied(message: str, definition: SlotDefinition) -> tuple[int, slice] | None:
@@ -112,7 +143,7 @@ def _fit_of(kind: str | None, wanted: frozenset[str]) -> float:
         return UNTOLD
     if kind in wanted:
         return 0.9
-    return 0.6 if any((slot, kind) in _FITTING for slot in wanted) else UNFIT
+    return max((_FITTING.get((slot, kind), UNFIT) for slot in wanted), default=UNFIT)
 
 
 def _counted_words(message: str, end: int) -> list[str]:

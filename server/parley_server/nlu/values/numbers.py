@@ -10,7 +10,7 @@ from dataclasses import replace
 from sys import float_info
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
-from parley_server.nlu.values.counted import IMPLIED, fit, implied
+from parley_server.nlu.values.counted import IMPLIED, UNTOLD, fit, implied, together
 from parley_server.nlu.values.numerals import SMALL, Numeral, has_numeral, numerals_in
 from parley_server.nlu.values.protocol import Reference, Refusal
 from parley_server.nlu.values.words import folded, straight
@@ -18,7 +18,10 @@ from parley_server.nlu.values.words import folded, straight
 _WHOLE = Refusal("Please give a whole number, such as 3.")
 _ANY = Refusal("Please give a number, such as 3 or 2.5.")
 
-_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)[a-z]*\.?"
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)\b\.?"
+)
 _HOUR_WORDS = "|".join(word for word, value in SMALL.items() if 1 <= value <= 12)
 _NOT_A_NUMBER = re.compile(
     r"\d{1,2}:\d{2}(?::\d{2})?(?:\s?[ap]\.?m\b)?"
@@ -28,7 +31,7 @@ _NOT_A_NUMBER = re.compile(
     rf"|(?:\b\d{{1,2}}(?:[.:]\d\d)?|\b(?:{_HOUR_WORDS}))\s?(?:[ap]\.?m\b|o'?\s?clock)"
     rf"|\b{_MONTH}\s\d{{1,2}}(?:,?\s\d{{4}})?\b(?!\s*(?:people|guests|persons|adults|rooms))"
     rf"|\b\d{{1,2}}\s(?:of\s)?{_MONTH}(?:,?\s\d{{4}})?(?![a-z])"
-    r"|#\s?\w+|\d\w*@\S+|https?://\S+|\d+d\b",
+    r"|#\s?\w+|\d+(?:\.\d+)?(?:e[+-]?\d|\s?(?:\*\*|\^)\s?\d)\w*|\d\w*@\S+|https?://\S+|\d+d\b",
     re.IGNORECASE,
 )
 """Dates, times, ordinals, codes and addresses."""
@@ -37,6 +40,8 @@ _SCALED_BEFORE = re.compile(rf"\b([KM])(?:{_CURRENCIES})\s?$")
 _SCALED_BEHIND = re.compile(rf"\s?([KM])(?:{_CURRENCIES})\b")
 _SCALES = {"K": 10**3, "M": 10**6}
 """The thousands and millions of "60 MUSD"."""
+_TOLD = 0.9
+"""The score of a number of people who are told one by one."""
 _LARGEST_WHOLE = 2**63 - 1
 """The largest whole number that a turn can carry."""
 
@@ -68,6 +73,11 @@ class NumberReader:
             if not isinstance(value, Refusal):
                 score = fit(low, start, end, definition)
                 found.append(Candidate(value=value, raw=message[start:end], start=start, score=score))
+        party = together(low, definition) if self._whole else None
+        if party and not any(_counts_all(candidate, *party) for candidate in found):
+            value, span, whole = party
+            found = [c for c in found if not whole.start <= c.start < whole.stop]
+            return [*found, Candidate(value=value, raw=message[span], start=span.start, score=_TOLD)]
         if self._whole and all(candidate.score < IMPLIED for candidate in found):
             unnumbered = implied(low, definition)
             if unnumbered:
@@ -82,6 +92,16 @@ class NumberReader:
         if not self._whole:
             return float(value)
         return int(value) if value == int(value) else self._refusal
+
+
+def _counts_all(candidate: Candidate, told: int, _first: slice, party: slice) -> bool:
+    """Whether a number counts more than those who are told one by one: the 5 of "5, two kids and a baby"."""
+    return (
+        candidate.score >= UNTOLD
+        and not party.start <= candidate.start < party.stop
+        and isinstance(candidate.value, int)
+        and candidate.value >= told
+    )
 
 
 def _numerals(message: str) -> list[Numeral]:
