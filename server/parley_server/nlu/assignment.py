@@ -28,7 +28,8 @@ _SPECIFIC_FIRST = (
 )
 _RANK: Mapping[SlotType, int] = {kind: place for place, kind in enumerate(_SPECIFIC_FIRST)}
 
-_COUNTS = frozenset({SlotType.INTEGER, SlotType.FLOAT})
+_BOUNDED = frozenset({SlotType.INTEGER, SlotType.FLOAT, SlotType.TIME})
+"""The types of which a range leaves open what is meant. Two dates may be those of two slots."""
 _UNORDERED = frozenset({SlotType.CHOICE, SlotType.INTEGER, SlotType.FLOAT})
 
 _ASKED = 0.5
@@ -148,7 +149,8 @@ def _meant(offers: Sequence[Offer], message: str) -> Sequence[Offer]:
             end, start = before.candidate.end, after.candidate.start
             if start < end:
                 continue
-            if are_alternatives(message, end, start) or (before.type in _COUNTS and are_bounds(message, end, start)):
+            bounds = before.type in _BOUNDED and are_bounds(message, slice(before.candidate.start, end), start)
+            if bounds or are_alternatives(message, end, start):
                 dropped |= {before.candidate.start, start}
             elif is_replaced(message, end, start):
                 dropped.add(before.candidate.start)

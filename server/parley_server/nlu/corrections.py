@@ -58,7 +58,8 @@ _INQUIRY = re.compile(
     r"|\b(?:know|tell\s+me|ask|wonder|wondering|check|see|confirm)\s+(?:\w+\s+)?(?:if|whether|what|how|when|where)\b"
 )
 _ALTERNATIVE = re.compile(r"\s*,?\s*\bor\b\s*(?:maybe\s+|perhaps\s+|on\s+|at\s+|the\s+|in\s+)?")
-_RANGE = re.compile(r"\s?(?:-|to)\s?")
+_RANGE = re.compile(r"\s?(?:-|to)\s?|\s")
+_BETWEEN = re.compile(r"\bbetween\s+$")
 _INSTEAD = re.compile(
     r"(?:\W|(?:and|so|but|uh|um|er|hm+|oh|at|on|for|the|maybe|let's|say)\b)*"
     r"\b(?:no|nope|wait|sorry|actually|rather|correction|oops|scratch\sthat|make\s(?:it|that)|i\s(?:mean|meant))\b"
@@ -111,9 +112,14 @@ def are_alternatives(message: str, end: int, start: int) -> bool:
     return _ALTERNATIVE.fullmatch(message, end, start) is not None
 
 
-def are_bounds(message: str, end: int, start: int) -> bool:
-    """Whether what stands between two places of a folded message makes a range of them: "6-8"."""
-    return _RANGE.fullmatch(message, end, start) is not None
+def are_bounds(message: str, first: slice, start: int) -> bool:
+    """Whether a value and one that starts behind it are a range in a folded message: "6-8", "between 6 and 8".
+
+    So are two numbers that nothing parts: "one fifty" may be 1.50 and 150.
+    """
+    if message[first.stop : start].strip() == "and":
+        return _BETWEEN.search(message, max(0, first.start - 10), first.start) is not None
+    return _RANGE.fullmatch(message, first.stop, start) is not None
 
 
 def is_replaced(message: str, end: int, start: int) -> bool:

@@ -11,10 +11,13 @@ from sys import float_info
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
 from parley_server.nlu.values.counted import IMPLIED, UNTOLD, fit, implied, together
+from parley_server.nlu.values.decimals import COMMA_LANGUAGES, with_points
 from parley_server.nlu.values.numerals import SMALL, Numeral, has_numeral, numerals_in
 from parley_server.nlu.values.protocol import Reference, Refusal
 from parley_server.nlu.values.words import folded, straight
 
+_ALONE = "Please give one number alone, such as 3."
+_TOO_LARGE = "That number is too large: please give a smaller one, such as 3."
 _WHOLE = Refusal("Please give a whole number, such as 3.")
 _ANY = Refusal("Please give a number, such as 3 or 2.5.")
 
@@ -36,6 +39,8 @@ _NOT_A_NUMBER = re.compile(
 )
 """Dates, times, ordinals, codes and addresses."""
 _CURRENCIES = "AUD|BRL|CAD|CHF|CNY|DKK|EUR|GBP|HKD|INR|JPY|KRW|MXN|NOK|NZD|SEK|SGD|USD|ZAR"
+_CURRENCY = re.compile(r"\s?(?:[€$£]|(?:euros?|dollars?|bucks|pounds?|quid)\b)\s?(?:and\s)?", re.IGNORECASE)
+_CENTS = re.compile(r"\s?(?:cents?|pence|[cp])\b|(?<=\d\d)(?=\W*$)", re.IGNORECASE)
 _SCALED_BEFORE = re.compile(rf"\b([KM])(?:{_CURRENCIES})\s?$")
 _SCALED_BEHIND = re.compile(rf"\s?([KM])(?:{_CURRENCIES})\b")
 _SCALES = {"K": 10**3, "M": 10**6}
@@ -53,22 +58,22 @@ class NumberReader:
         self._whole = whole
         self._refusal = _WHOLE if whole else _ANY
 
-    def parse(self, words: object, _definition: SlotDefinition, _reference: Reference) -> SlotValue | Refusal:
+    def parse(self, words: object, _definition: SlotDefinition, reference: Reference) -> SlotValue | Refusal:
         """Reads a JSON number, or words that hold one number and no other."""
         if isinstance(words, int | float) and not isinstance(words, bool):
             return self._typed(words)
-        numerals = _numerals(straight(words)) if isinstance(words, str) else []
+        numerals = _numerals(straight(words), reference) if isinstance(words, str) else []
         if len({numeral.value for numeral in numerals}) != 1:
-            return self._refusal
+            return Refusal(_ALONE, str(words).strip()) if numerals else self._refusal
         value = self._typed(numerals[0].value)
         raw = str(words)[numerals[0].start : numerals[0].end]
         return Refusal(value.reason, raw) if isinstance(value, Refusal) else value
 
-    def find(self, message: str, definition: SlotDefinition, _reference: Reference) -> Sequence[Candidate]:
+    def find(self, message: str, definition: SlotDefinition, reference: Reference) -> Sequence[Candidate]:
         """Finds the numbers; the score says whether what they count is what the slot is about."""
         low = folded(message)
         found = []
-        for numeral in _numerals(straight(message)) if has_numeral(low) else ():
+        for numeral in _numerals(straight(message), reference) if has_numeral(low) else ():
             value, start, end = self._typed(numeral.value), numeral.start, numeral.end
             if not isinstance(value, Refusal):
                 score = fit(low, start, end, definition)
@@ -88,7 +93,7 @@ class NumberReader:
     def _typed(self, value: float) -> float | Refusal:
         largest = _LARGEST_WHOLE if self._whole else float_info.max
         if not abs(value) <= largest:
-            return self._refusal
+            return Refusal(_TOO_LARGE)
         if not self._whole:
             return float(value)
         return int(value) if value == int(value) else self._refusal
@@ -104,10 +109,24 @@ def _counts_all(candidate: Candidate, told: int, _first: slice, party: slice) ->
     )
 
 
-def _numerals(message: str) -> list[Numeral]:
+def _numerals(message: str, reference: Reference) -> list[Numeral]:
     """Finds the numerals that are numbers."""
+    message = with_points(message, commas=reference.language in COMMA_LANGUAGES)
     masked = _NOT_A_NUMBER.sub(lambda match: "\0" * len(match[0]), message)
-    return [_scaled(numeral, message) for numeral in numerals_in(masked)]
+    found: list[Numeral] = []
+    for numeral in numerals_in(masked):
+        if found and _are_cents(message, found[-1], numeral):
+            whole = found.pop()
+            found.append(Numeral(whole.value + numeral.value / 100, whole.start, numeral.end))
+        else:
+            found.append(_scaled(numeral, message))
+    return found
+
+
+def _are_cents(message: str, whole: Numeral, cents: Numeral) -> bool:
+    """Whether a numeral is the small change of the one before it: "20 dollars and fifty cents", "49 euros 90"."""
+    money = 0 < cents.value < 100 and _CURRENCY.fullmatch(message, whole.end, cents.start)
+    return bool(money) and _CENTS.match(message, cents.end) is not None
 
 
 def _scaled(numeral: Numeral, message: str) -> Numeral:
