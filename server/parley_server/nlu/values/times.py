@@ -7,11 +7,12 @@ score, and the other half of the day is what it may mean else. A time is on the 
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from functools import lru_cache
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
+from parley_server.nlu.corrections import is_replaced
 from parley_server.nlu.values.numerals import SMALL, TENS
 from parley_server.nlu.values.protocol import Reference, Refusal
 from parley_server.nlu.values.words import folded
@@ -70,6 +71,12 @@ _FORMS = tuple(
         ),
         (r"\d{4}", r"(?<![\d:.,/-])(?P<hour>\d{2})(?P<minute>\d{2})(?=\s?(?:hours|hrs|h)\b)"),
         (
+            r"\d\s?(?:h|uhr)\b",
+            r"(?<![\d:.,/-])(?P<hour>\d{1,2})\s?(?P<told>uhr|(?<=(?:1[3-9]|2[0-3]))h|(?<=(?:1[3-9]|2[0-3])\s)h)\b"
+            r"(?:\s(?P<minute>[0-5]\d)\b)?",
+        ),
+        (r"\bhalf\s", rf"(?<!\ba\s)\b(?P<minute>half)(?P<sep>\s){_HOUR}(?![:\d])"),
+        (
             r"\s(?:past|after|to|till|of|before)\s",
             (
                 rf"\b(?P<minute>half|(?:a\s)?quarter|5|[12][05]|{_MINUTES}|five|\d{{1,2}}(?=\smin))(?:\s(?:minutes|mins?))?"
@@ -87,11 +94,12 @@ _FORMS = tuple(
     )
 )
 """How times look, the surest first, each behind a sign that costs far less to look for."""
-_NAMES = re.compile(rf"\b(?:{'|'.join(_NAMED)})\b")
+_NAMES = re.compile(rf"\b(?P<name>{'|'.join(_NAMED)})(?:-?ish)?\b")
 _AHEAD = re.compile(
     r"\bin\s(?P<count>\d{1,3}|half\san?|an?|" + "|".join(SMALL) + r")\s(?P<unit>hours?|hrs?|minutes?|mins?)\b"
 )
-_FOUR = re.compile(r"\W*(?P<hour>[01]\d|2[0-4])(?P<minute>[0-5]\d)\W*")
+_DIGITS = re.compile(r"\W*(?P<hour>[01]?\d|2[0-4])\s?(?P<minute>[0-5]\d)\W*")
+"""Nothing but digits: "1930", "7 30"."""
 _GATE = re.compile(
     rf"\d|noon|midday|midnight|(?<![a-z])(?:{'|'.join(_HOURS)}|half|quarter|in\san?)\b",
 )
@@ -100,7 +108,7 @@ _NO_NOUN_BEHIND = re.compile(
     r"on|for|today|tomorrow|at|but|maybe|and|too|ok|okay|good|fine|great|instead|i|we|it)\b))"
 )
 _NO_NOUN_BEFORE = re.compile(
-    r"(?:^|\b(?:say|maybe|perhaps|probably|possibly|prefer|like|want|need|it|that's|thats|is|be|to|and|or|then|sorry|"
+    r"(?:^|\b(?:say|maybe|perhaps|probably|possibly|prefer|like|want|need|it|that's|thats|is|be|(?<!\d\s)to|and|or|then|sorry|"
     r"wait|actually|rather|please|do|doing|take|later|earlier|well|um|uh|hm+|ok|okay|yes|sure|think|guess|mean|meant|"
     r"said|also|works|just|no|not|the)\b|[.,;!?-])\W*$"
 )
@@ -157,18 +165,29 @@ def _readings(text: str, now: datetime, definition: SlotDefinition) -> Iterator[
     """Finds the times of a folded text, in order, none overlapping another."""
     if not _GATE.search(text):
         return
-    if four := _FOUR.fullmatch(text):
-        yield _Reading(_clock(int(four["hour"]), int(four["minute"])), four.start("hour"), four.end("minute"), _LONE)
+    if digits := _DIGITS.fullmatch(text):
+        yield _read_digits(digits, definition)
         return
     found = [_from_now(match, now) for match in _AHEAD.finditer(text)]
-    found += [_Reading(_NAMED[match[0]], *match.span(), 1.0) for match in _NAMES.finditer(text)]
+    found += [_Reading(_NAMED[match["name"]], *match.span(), 1.0) for match in _NAMES.finditer(text)]
     for sign, form in _FORMS:
         for match in form.finditer(text) if sign.search(text) else ():
             if not any(match.start() < other.end and other.start < match.end() for other in found):
                 reading = _reading(text, match, definition)
                 if reading is not None:
                     found.append(reading)
-    yield from sorted(found, key=lambda reading: reading.start)
+    yield from _put_right(text, sorted(found, key=lambda reading: reading.start))
+
+
+def _put_right(text: str, readings: Sequence[_Reading]) -> Iterator[_Reading]:
+    """Knows a bare hour for a time where it replaces one: "6 pm, no wait, 7"."""
+    before: _Reading | None = None
+    for found in readings:
+        reading = found
+        if before and found.score < before.score and is_replaced(text, before.end, found.start):
+            reading = replace(found, score=before.score)
+        before = reading
+        yield reading
 
 
 def _from_now(match: re.Match[str], now: datetime) -> _Reading:
@@ -178,12 +197,23 @@ def _from_now(match: re.Match[str], now: datetime) -> _Reading:
     return _Reading(moment.time().replace(second=0, microsecond=0), *match.span(), 1.0)
 
 
+def _read_digits(match: re.Match[str], definition: SlotDefinition) -> _Reading:
+    hour, told = _hour_of_day(match["hour"], "", _usual_part(definition.label, definition.description))
+    value = None if hour is None else _clock(hour, int(match["minute"]))
+    return _Reading(value, match.start("hour"), match.end("minute"), _LONE, None if told else _other_half(value))
+
+
+def _other_half(value: time | None) -> time | None:
+    return value and value.replace(hour=(value.hour + 12) % 24)
+
+
 def _reading(text: str, match: re.Match[str], definition: SlotDefinition) -> _Reading | None:
     """Reads what a form has found; None where it is any other number."""
     parts = match.groupdict(default="")
     before = _BEFORE.search(text, max(0, match.start() - 20), match.start())
     part = parts["part"] or (before["part"] if before else None) or ""
-    sure = bool(parts["clock"] or parts["half"] or part or (parts.get("minute") and parts.get("sep") != "."))
+    plain = parts.get("minute") and parts.get("sep") not in {".", " "}
+    sure = bool(parts["clock"] or parts["half"] or part or plain or parts.get("told"))
     lone = not sure and before is None
     if lone and not _stands_alone(text, match):
         return None
@@ -194,8 +224,7 @@ def _reading(text: str, match: re.Match[str], definition: SlotDefinition) -> _Re
         hour, minute = (hour - 1) % 24, 60 - minute
     value = None if hour is None else _clock(hour, minute, second)
     score = min(1.0 if sure else _LONE if lone else _BARE, 1.0 if told else _CONVENTIONAL)
-    other = None if told or value is None else value.replace(hour=(value.hour + 12) % 24)
-    return _Reading(value, *match.span(), score, other)
+    return _Reading(value, *match.span(), score, None if told else _other_half(value))
 
 
 def _clock(hour: int, minute: int, second: int = 0) -> time | None:
