@@ -142,7 +142,8 @@ def _is_part(offer: Offer, other: Offer) -> bool:
 
 def _meant(offers: Sequence[Offer], message: str) -> Sequence[Offer]:
     """Leaves out values that the message leaves open, "Monday or Tuesday", or takes back, "6, no wait, 7"."""
-    dropped: set[tuple[SlotType, int]] = set()
+    dropped: set[tuple[int, int]] = set()
+    """By their place, with the rank of their type: what is open as a time is no number either."""
     for slot in _given_twice(offers):
         of_slot = [offer for offer in offers if offer.slot == slot]
         for before, after in permutations(of_slot, 2):
@@ -151,10 +152,10 @@ def _meant(offers: Sequence[Offer], message: str) -> Sequence[Offer]:
                 continue
             bounds = before.type in _BOUNDED and are_bounds(message, slice(before.candidate.start, end), start)
             if bounds or are_alternatives(message, end, start):
-                dropped |= {(before.type, before.candidate.start), (before.type, start)}
+                dropped |= {(_RANK[before.type], before.candidate.start), (_RANK[before.type], start)}
             elif is_replaced(message, end, start):
-                dropped.add((before.type, before.candidate.start))
-    return [offer for offer in offers if (offer.type, offer.candidate.start) not in dropped] if dropped else offers
+                dropped.add((_RANK[before.type], before.candidate.start))
+    return [o for o in offers if not any(_RANK[o.type] >= rank and o.candidate.start == at for rank, at in dropped)]
 
 
 def _given_twice(offers: Sequence[Offer]) -> Iterable[str]:

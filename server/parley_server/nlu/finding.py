@@ -6,6 +6,7 @@ This module must not know intents or commands.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, time
 from itertools import islice
 
 from parley_server.core.slots import Candidate, Rejection, SlotDefinition, SlotType, SlotValue
@@ -17,6 +18,8 @@ from parley_server.nlu.slot_words import SlotWords, Spoken
 from parley_server.nlu.values import READERS
 from parley_server.nlu.values.counted import IMPLIED, UNTOLD
 from parley_server.nlu.values.protocol import Reference, Refusal
+from parley_server.nlu.values.readers import LONGEST_SEARCH
+from parley_server.nlu.values.shifts import shifts_in
 from parley_server.nlu.values.words import folded, straight
 
 _NEAR = 0.5
@@ -126,6 +129,8 @@ class SlotFinder:
     def _candidates(self, heard: _Heard, definition: SlotDefinition) -> Iterator[Candidate]:
         if definition.extractor is not None:
             yield from _extracted(heard, definition)
+        elif shifted := _shifted(heard, definition):
+            yield from shifted
         elif definition.name in self._counts:
             choices = self._counts[definition.name]
             for number in READERS[SlotType.INTEGER].find(heard.message, definition, heard.reference):
@@ -162,6 +167,17 @@ class SlotFinder:
                 raw = refusal.raw or (_attempt(heard, definition.type) if asked and not found else "")
                 if raw:
                     yield Rejection(slot=definition.name, reason=refusal.reason, raw=raw)
+
+
+def _shifted(heard: _Heard, definition: SlotDefinition) -> Sequence[Candidate]:
+    """What the message moves a known date or time to."""
+    known = heard.situation.filled.get(definition.name)
+    if not isinstance(known, date | time):
+        return ()
+    return [
+        Candidate(value=shift.value, raw=heard.message[shift.start : shift.end], start=shift.start)
+        for shift in shifts_in(heard.spoken.message[:LONGEST_SEARCH], known)
+    ]
 
 
 def _extracted(heard: _Heard, definition: SlotDefinition) -> Iterator[Candidate]:

@@ -221,8 +221,10 @@ _GATE = re.compile(
     r"pres|fath|vet|lab|col|mlk|st\.?\spat|wash)|(?:day|week|fortnight|month|year|hour|minute|min|hr)s?\b"
 )
 _OFFSET_BEFORE = re.compile(
-    rf"(?<!for\s)(?P<duration>\b{_DURATION}|\b(?:day|week))\s(?P<side>before|after|from|since|past)\s(?:the\s)?$"
+    rf"(?<!for\s)(?:(?P<duration>\b{_DURATION}|\b(?:day|week))\s(?P<side>before|after|from|since|past)"
+    r"|(?<!once\s)(?<!twice\s)(?<!times\s)\b(?P<weeks>(?:a|one|two|three)\s(?:week|fortnight)s?)\son)\s(?:the\s)?$"
 )
+"""What moves a date that comes next; "a week on Friday" is a week after it."""
 _SINCE = re.compile(r"\bsince\s(?:about\s|around\s)?(?:the\s)?$")
 _OFFSET_BEHIND = re.compile(rf"\s*(?P<sign>[+-])\s?(?P<duration>\d+\s?(?:{'|'.join(UNITS)})s?\b)")
 _RANGE_END = re.compile(
@@ -288,7 +290,8 @@ def _offset(text: str, reading: Reading, when: When) -> Reading:
     anchor = datetime.combine(reading.day, when.now.timetz())
     before = _OFFSET_BEFORE.search(text, max(0, reading.start - _LONGEST_OFFSET), reading.start)
     if before:
-        duration = before["duration"] if " " in before["duration"] else f"1 {before['duration']}"
+        duration = before["duration"] or before["weeks"]
+        duration = duration if " " in duration else f"1 {duration}"
         sign = -1 if before["side"] == "before" else 1
         return Reading(meanings.moved(anchor, duration, sign), before.start(), reading.end)
     behind = _OFFSET_BEHIND.match(text, reading.end)

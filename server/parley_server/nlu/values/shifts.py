@@ -1,0 +1,57 @@
+"""Changes of a date or time that is known: "a week later", "half an hour earlier", "the day before".
+
+This module must not know slots.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from parley_server.nlu.values.dates.meanings import moved
+from parley_server.nlu.values.dates.vocabulary import CLOCK_UNITS, COUNT, UNITS, number_of
+
+_DAYS = "|".join(UNITS)
+_CLOCK = "|".join(CLOCK_UNITS)
+_DURATION = rf"(?<!hour\s)(?<!hours\s)(?<!and\s)(?P<count>{COUNT}|half\san?)\s?(?P<unit>{_DAYS}|{_CLOCK})s?"
+_MINUTES_OF_DAY = 24 * 60
+_SHIFTS = (
+    re.compile(rf"\b{_DURATION}\s(?P<side>later|earlier|sooner|after(?=\W*$|\sthat\b)|before(?=\W*$|\sthat\b))"),
+    re.compile(rf"\b(?P<side>push|delay|postpone)\w*\s(?:\w+\s){{0,3}}?(?:back\s|out\s)?(?:by\s)?{_DURATION}\b"),
+    re.compile(rf"\b(?:move|put)\s(?:\w+\s){{0,3}}?(?P<side>back|out|up)\s(?:by\s)?{_DURATION}\b"),
+    re.compile(rf"\bbring\s(?:\w+\s){{0,3}}?(?P<side>forward)\s(?:by\s)?{_DURATION}\b"),
+    re.compile(rf"\bthe\s(?P<unit>{_DAYS})\s(?P<side>after|before)(?=\W*$|\sthat\b|\splease\b)"),
+    re.compile(r"\bthe\s(?P<side>next|following|previous)\s(?P<unit>day)(?=\W*$|\splease\b|\sinstead\b)"),
+)
+_GATE = re.compile(r"later|earlier|sooner|after|before|push|delay|postpone|move|put|bring|next|following|previous")
+_BACK = frozenset(["earlier", "sooner", "before", "up", "forward", "previous"])
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A date or time that a text makes of the one that is known."""
+
+    value: date | time
+    start: int
+    end: int
+
+
+def shifts_in(text: str, known: date | time) -> Iterator[Shift]:
+    """Finds what a folded text moves a date or time to; a move beyond the calendar or midnight is none."""
+    for pattern in _SHIFTS if _GATE.search(text) else ():
+        for match in pattern.finditer(text):
+            value = _shifted(known, match)
+            if value is not None:
+                yield Shift(value, *match.span())
+
+
+def _shifted(known: date | time, match: re.Match[str]) -> date | time | None:
+    sign = -1 if match["side"] in _BACK else 1
+    count, unit = match.groupdict().get("count") or "a", match["unit"]
+    if not isinstance(known, time):
+        return None if unit in CLOCK_UNITS else moved(datetime.combine(known, time(12)), f"{count} {unit}", sign)
+    if unit not in CLOCK_UNITS:
+        return None
+    minutes = (0.5 if count.startswith("half") else number_of(count)) * CLOCK_UNITS[unit]
+    at = known.hour * 60 + known.minute + sign * int(minutes)
+    return time(at // 60, at % 60) if 0 <= at < _MINUTES_OF_DAY else None
