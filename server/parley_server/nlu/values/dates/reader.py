@@ -4,19 +4,31 @@ English is read by `grammar`, in every locale, since numeric dates are in it too
 `foreign`.
 """
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
 from parley_server.nlu.values.dates.foreign import foreign_dates_in, odd_date
 from parley_server.nlu.values.dates.grammar import Reading, dates_in
 from parley_server.nlu.values.dates.meanings import When
+from parley_server.nlu.values.dates.spelling import spelled
+from parley_server.nlu.values.dates.vocabulary import MONTH
 from parley_server.nlu.values.protocol import Reference, Refusal
 from parley_server.nlu.values.words import folded, name_stems, stems_of
 
 _REFUSAL = Refusal("Please give a date, such as March 3, next Friday or 2026-03-08.")
 _MONTH_FIRST = frozenset({"US", "PH", "PR", "GU"})
 """The countries where 3/8 is the eighth of March."""
+_PERIOD = re.compile(
+    r"(?:(?:some\s?time|some\sday|any\s?time|any\sday|maybe|perhaps|probably|how\sabout|what\sabout|i\sthink|let's\ssay|"
+    r"i(?:'d|\swould)\s(?:like|prefer)|on|in|at|during|around|towards?|by|the|well|um+|hmm+|ok|okay)[\s,]+)*"
+    rf"(?P<period>(?:(?:early|mid|late|later|end|beginning|start|middle|rest)[\s-](?:of\s|in\s)?)?(?:(?:this|next|the|coming|"
+    rf"following)\s){{0,2}}(?:week|weekend|month|year|summer|winter|spring|autumn|fall|{MONTH})(?:\safter\snext)?)"
+    r"(?:[\s,]+(?:please|works?|is|would\sbe|best|good|great|fine|ok|okay|if\spossible|for\sme|i\sthink|maybe|instead))*[\s.!?]*"
+)
+"""A message that names a time in which there are many days."""
 _PAST = frozenset(stems_of("birth birthday birthdate dob born"))
 """Words of a slot's name that tell a date of the past."""
 
@@ -38,6 +50,8 @@ class DateReader:
                 "There is no such day in the calendar: please give another date, such as March 3.",
                 words[impossible.start : impossible.end],
             )
+        if not readings and (period := _PERIOD.fullmatch(folded(words).strip())):
+            return Refusal("That is more than one day: please name one, such as March 3.", period["period"])
         days = {reading.day for reading in readings if reading.day}
         if len(days) > 1:
             return Refusal("Please give one date alone.", words.strip())
@@ -64,6 +78,10 @@ def _when(definition: SlotDefinition, reference: Reference) -> When:
 
 def _readings(text: str, language: str, when: When) -> list[Reading]:
     readings = dates_in(text, when)
-    if readings or language == "en":
+    if readings:
         return readings
+    if language == "en":
+        right = spelled(text)
+        found = dates_in(right.text, when) if right else ()
+        return [replace(day, start=right.place(day.start), end=right.place(day.end)) for day in found if right]
     return [Reading(day, span.start, span.stop) for day, span in foreign_dates_in(text, language, when)]
