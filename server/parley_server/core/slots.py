@@ -142,6 +142,10 @@ class SlotDefinition:
     internal: bool = False
     """Whether nothing that a user says gives, changes or takes back its value."""
 
+    def __hash__(self) -> int:
+        """By the name alone: understanding looks a definition up in tables at every turn."""
+        return hash(self.name)
+
     @property
     def label(self) -> str:
         """The name as words."""

@@ -46,6 +46,10 @@ class IntentExamples:
     examples: tuple[str, ...] = ()
     """Messages that have this intent."""
 
+    def __hash__(self) -> int:
+        """By the name alone, for there may be many examples."""
+        return hash(self.name)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntentMatch:

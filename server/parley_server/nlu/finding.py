@@ -40,6 +40,8 @@ _ATTEMPTS: Mapping[SlotType, re.Pattern[str]] = {
     **dict.fromkeys((SlotType.INTEGER, SlotType.FLOAT), re.compile(r"[^?]*\d[^?]*")),
 }
 """What a short message that was asked for looks like when it tries to be a value of a type."""
+_MOVED = frozenset({SlotType.DATE, SlotType.TIME})
+"""The types whose value may be given by how far it is from the one that is known."""
 _OF_ANY_WORDS = frozenset({SlotType.STRING, SlotType.BOOLEAN})
 """The types whose value, where it was asked for, is told by the message as a whole."""
 _MOST = 20
@@ -129,8 +131,6 @@ class SlotFinder:
     def _candidates(self, heard: _Heard, definition: SlotDefinition) -> Iterator[Candidate]:
         if definition.extractor is not None:
             yield from _extracted(heard, definition)
-        elif shifted := _shifted(heard, definition):
-            yield from shifted
         elif definition.name in self._counts:
             choices = self._counts[definition.name]
             for number in READERS[SlotType.INTEGER].find(heard.message, definition, heard.reference):
@@ -143,7 +143,8 @@ class SlotFinder:
         elif definition.type is SlotType.STRING:
             yield from self._free_texts[definition.name].find(heard.message, heard.reference)
         else:
-            yield from READERS[definition.type].find(heard.message, definition, heard.reference)
+            shifted = _shifted(heard, definition) if definition.type in _MOVED else ()
+            yield from shifted or READERS[definition.type].find(heard.message, definition, heard.reference)
 
     def _nearness(self, heard: _Heard, definition: SlotDefinition, candidate: Candidate) -> float:
         if definition.type is SlotType.BOOLEAN:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from enum import Enum
+from functools import lru_cache
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotType
 from parley_server.nlu.clauses import FUNCTION_WORDS, word_set
@@ -134,9 +135,8 @@ class FreeText:
         return Candidate(value=value, raw=raw, start=message.index(raw, start))
 
     def _names(self, message: str) -> Iterator[Candidate]:
-        for match in _CAPITALS.finditer(message):
-            start, end = _without_common_words(message, match.start(), match.end())
-            likelihood = self._likelihood(message, start, end) if start < end else 0
+        for start, end in _names_in(message):
+            likelihood = self._likelihood(message, start, end)
             if likelihood:
                 yield from _candidate(message, start, end, likelihood)
 
@@ -160,6 +160,13 @@ def _about(definition: SlotDefinition) -> About:
         if not _NAME.isdisjoint(words):
             return About.NAME
     return About.ANY
+
+
+@lru_cache(maxsize=8)
+def _names_in(message: str) -> Sequence[tuple[int, int]]:
+    """Finds where words stand in capitals that are no common words."""
+    found = (_without_common_words(message, *match.span()) for match in _CAPITALS.finditer(message))
+    return [(start, end) for start, end in found if start < end]
 
 
 def _longest_rest(message: str, taken: Sequence[Candidate]) -> tuple[int, int]:

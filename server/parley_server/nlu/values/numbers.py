@@ -7,6 +7,7 @@ This module must not know other slots: whether a number is this slot's is told b
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from sys import float_info
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
@@ -62,7 +63,7 @@ class NumberReader:
         """Reads a JSON number, or words that hold one number and no other."""
         if isinstance(words, int | float) and not isinstance(words, bool):
             return self._typed(words)
-        numerals = _numerals(straight(words), reference) if isinstance(words, str) else []
+        numerals = _numerals(straight(words), reference) if isinstance(words, str) else ()
         if len({numeral.value for numeral in numerals}) != 1:
             return Refusal(_ALONE, str(words).strip()) if numerals else self._refusal
         value = self._typed(numerals[0].value)
@@ -109,9 +110,14 @@ def _counts_all(candidate: Candidate, told: int, _first: slice, party: slice) ->
     )
 
 
-def _numerals(message: str, reference: Reference) -> list[Numeral]:
+def _numerals(message: str, reference: Reference) -> Sequence[Numeral]:
     """Finds the numerals that are numbers."""
-    message = with_points(message, commas=reference.language in COMMA_LANGUAGES)
+    return _read(message, commas=reference.language in COMMA_LANGUAGES)
+
+
+@lru_cache(maxsize=8)
+def _read(text: str, *, commas: bool) -> Sequence[Numeral]:
+    message = with_points(text, commas=commas)
     masked = _NOT_A_NUMBER.sub(lambda match: "\0" * len(match[0]), message)
     found: list[Numeral] = []
     for numeral in numerals_in(masked):

@@ -43,6 +43,7 @@ def straight(message: str) -> str:
     return message if message.isascii() else message.translate(_MARKS)
 
 
+@lru_cache(maxsize=8)
 def folded(message: str) -> str:
     """Returns the message in lower case, with the marks of a keyboard, every character still at its place."""
     lower = message.lower()

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import TypeAlias
 
 from parley_server.nlu.values.dates import meanings
@@ -234,10 +235,11 @@ _LONGEST_OFFSET = 60
 """How many characters may stand before a date to move it."""
 
 
-def dates_in(text: str, when: When) -> list[Reading]:
+@lru_cache(maxsize=8)
+def dates_in(text: str, when: When) -> Sequence[Reading]:
     """Finds the dates of a folded text, in order, none overlapping another."""
     if not _GATE.search(text):
-        return []
+        return ()
     found: list[Reading] = []
     for gate, rules in _FAMILIES:
         if gate.search(text):

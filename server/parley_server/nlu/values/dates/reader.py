@@ -76,7 +76,7 @@ def _when(definition: SlotDefinition, reference: Reference) -> When:
     return When(now=reference.now, day_first=reference.region not in _MONTH_FIRST, past=past, back=past)
 
 
-def _readings(text: str, language: str, when: When) -> list[Reading]:
+def _readings(text: str, language: str, when: When) -> Sequence[Reading]:
     readings = dates_in(text, when)
     if readings:
         return readings
