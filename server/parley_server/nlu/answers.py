@@ -28,6 +28,12 @@ _FOR_NOW = "(?: for (?:now|today|me|the moment)| right now)"
 _AM = "(?:im|i am|we are|were)"
 _NOT_ = "(?:dont|do not|didnt|did not|wont|will not|cant|cannot|can not|wouldnt|would not)"
 
+_SOMEBODY = "(?:i|we|they|he|she|it)"
+_TRIED = (
+    "(?: (?:it|that|this|so|already|before|yet|done|tried|once|twice|(?:two|three|several|many|a few|lots of) times|today|"
+    "yesterday|(?:this|yesterday) morning|just now|as well|too|anything|either))"
+)
+
 _YES_WORD = (
     "(?:(?:hell |heck )?(?:yes+|yeah+|yea|yep+|yup+|yah|ya|y)|aye|affirmative|absolutely|definitely|certainly|sure|"
     "of course|uh-huh|uh huh|mhm+|okey|okie dokie)"
@@ -59,9 +65,12 @@ _YES_CLAUSE = phrases(
     [
         f"(?:(?:{_IT}(?:{_IS}|{_SEEMS})|sounds?|looks?|seems|{_AM})(?: {_VERY})* )?(?:{_VERY} )?{_GOOD}{_TO_ME}*",
         f"{_AM} (?:{_VERY} )?(?:{_GOOD}|happy|glad) with (?:that|this|it)",
+        f"(?:this|that|the) \\w+(?: one)? (?:(?:is|was|would be|will be|looks|sounds|seems) (?:{_VERY} )*{_GOOD}|{_WORKS}){_TO_ME}*",
         f"{_IT}{_IS} (?:it|the one|what i (?:want|wanted|need|meant|said|am looking for))",
         f"(?:{_IT} )?{_WORKS}(?: {_GOOD}| perfectly| well)?{_TO_ME}*",
         "i (?:do|would|am|will|can|agree|accept|approve|think so|guess so|suppose so|hope so|confirm(?: it| that)?)",
+        f"{_SOMEBODY} (?:did|have|has|had|was|were|could|should|might)(?: indeed| so)?",
+        f"(?:{_SOMEBODY} )?(?:(?:ive|weve|have|had|has|already|just|even) )*(?:did|done|tried){_TRIED}*",
         "(?:i|id|i would|we) (?:really |do )?(?:like|love|want|need) (?:it|that|this|to)(?: one)?",
         "(?:ill|i will|lets) (?:take|have|go with|do|book) (?:it|that|this)(?: one)?",
         "(?:just )?(?:do|book|confirm|send|save|submit) (?:it|that|this|so)|do so|make it so|lets go",
@@ -101,6 +110,7 @@ _NO_CLAUSE = phrases(
         f"{_IT}{_IS} (?:all|everything|enough)(?: (?:that )?i (?:need|needed|want|wanted|have|had))?{_FOR_NOW}*",
         f"{_AM} (?:all )?(?:set|done|good|fine|ok|okay|all right)",
         "(?:i|ive|i have) changed my mind|another time|some other time",
+        f"(?:{_SOMEBODY} )(?:havent|have not|hasnt|has not|hadnt|didnt|did not){_TRIED}*",
     ]
 )
 """Deny where they are the whole clause at the head."""

@@ -61,7 +61,7 @@ _ALTERNATIVE = re.compile(r"\s*,?\s*\bor\b\s*(?:maybe\s+|perhaps\s+|on\s+|at\s+|
 _RANGE = re.compile(r"\s?(?:-|to)\s?|\s")
 _BETWEEN = re.compile(r"\bbetween\s+$")
 _INSTEAD = re.compile(
-    r"(?:\W|(?:and|so|but|uh|um|er|hm+|oh|at|on|for|the|maybe|let's|say)\b)*"
+    r"(?:\s?(?:[a-z]+|[€$£%]))?(?:\W|(?:and|so|but|uh|um|er|hm+|oh|at|on|for|the|maybe|let's|say)\b)*"
     r"\b(?:no|nope|wait|sorry|actually|rather|correction|oops|scratch\sthat|make\s(?:it|that)|i\s(?:mean|meant))\b"
     r"(?:\W|(?:no|nope|wait|sorry|actually|rather|correction|oops|scratch\sthat|make\s(?:it|that)|i\s(?:mean|meant)"
     r"|and|so|but|uh|um|er|hm+|oh|at|on|for|the|maybe|let's|say|that's|it's|is|be|should)\b)*"

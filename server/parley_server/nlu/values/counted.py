@@ -24,7 +24,7 @@ _KINDS: Mapping[str, str] = {
     "child": "child children kid toddler baby infant son daughter teen teenager minor boy girl",
     "person": (
         "person people guest traveler traveller passenger couple diner us friend member family party attendee man "
-        "woman men women individual head pax rider visitor group of"
+        "woman men women individual head pax rider visitor group"
     ),
     "room": "room bedroom bed suite",
     "bath": "bath bathroom",
@@ -67,7 +67,8 @@ _WHO = frozenset(["person", "adult"])
 _GROUP = re.compile(r"\b(?:party|group|family|company|total)\sof\s+$|\bthere\s(?:will\sbe|are)\s+$")
 _LITTLE = frozenset(["little", "small", "young", "smaller"])
 _BREAK = re.compile(
-    r"[,.;:!?()]|\b(?:and|or|for|from|to|on|in|at|with|with|per|by|the|that|please|i|we)\b|\d|(?<![a-z-])(?:"
+    r"[,.;:!?()]|\b(?:and|or|for|from|to|on|in|at|with|per|by|the|that|please|i|we|this|next|last|every|each|today|tonight"
+    r"|tomorrow|instead)\b|\d|(?<![a-z-])(?:"
     + "|".join((*SMALL, *TENS))
     + r")\b"
 )
@@ -123,6 +124,11 @@ def together(message: str, definition: SlotDefinition) -> tuple[int, slice, slic
     meant = [m for m in members if "person" in kinds or (m.is_child if "child" in kinds else not m.is_child)]
     told = len(meant) > 1 and ("person" not in kinds or not all(member.is_child for member in meant))
     return (sum(member.count for member in meant), slice(meant[0].start, meant[0].end), whole) if told else None
+
+
+def is_counted(word: str) -> bool:
+    """Whether a lower-case word names what numbers commonly count, such as "euros"."""
+    return stem(word) in _KIND_OF
 
 
 def implied(message: str, definition: SlotDefinition) -> tuple[int, slice] | None:
