@@ -12,7 +12,7 @@ This module must not know slots or the conversation.
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from parley_server.core.understanding import IntentExamples, IntentMatch
@@ -51,6 +51,10 @@ _VALUE_WORDS = word_set("""
     october november december morning afternoon evening
 """)
 """Words that are values, as digits are: they say little of what a message is for."""
+_VALUES = frozenset(["#"])
+_ARTICLES = word_set("a an the my our your his her their this that some any please")
+_QUOTE = 3
+"""How many words an example has at the least, articles aside, that is known within a longer message."""
 _FUNCTION_WEIGHT = 0.3
 _PAIR_WEIGHT = 0.6
 _PIECE_WEIGHT = 0.35
@@ -69,6 +73,7 @@ class IntentClassifier:
         self._weak = FUNCTION_WORDS | {"#"} | set(_words(values))
         examples = [(intent.name, text) for intent in intents for text in intent.examples if _words(text)]
         self._exact = {_words(text): name for name, text in reversed(examples)}
+        self._quoted = self._quotable(examples)
         # The greeting before an example of a task is no sign of the task.
         texts = [(name, _words(_GREETING.sub("", text)) or _words(text)) for name, text in examples]
         self._named = [(f" {' '.join(_words(i.name))} ", i.name) for i in intents if not i.examples and _words(i.name)]
@@ -92,6 +97,8 @@ class IntentClassifier:
         scores = {name: self._score(nearness) for name, nearness in self._nearness(words).items()}
         spoken = f" {' '.join(words)} "
         scores.update({name: STRONG for known, name in self._named if known in spoken})
+        for name in self._quotes(words):
+            scores[name] = max(STRONG, scores.get(name, 0.0))
         if words in self._exact:
             scores[self._exact[words]] = 1.0
         ranked = sorted((item for item in scores.items() if item[1] >= 0.5), key=lambda item: (-item[1], item[0]))
@@ -105,6 +112,23 @@ class IntentClassifier:
     def has_word(self, intent: str, word: str) -> bool:
         """Whether an example of an intent has a word."""
         return any(name == intent for name, _ in self._weights.get(word, ()))
+
+    def _quotable(self, examples: Sequence[tuple[str, str]]) -> Mapping[str, Sequence[tuple[tuple[str, ...], str]]]:
+        """The examples that say enough to be known within a longer message, by their first word."""
+        quotable: dict[str, set[tuple[tuple[str, ...], str]]] = defaultdict(set)
+        for name, text in examples:
+            words = _without_articles(_words(text))
+            if len(words) >= _QUOTE and not _VALUES.issuperset(words) and not FUNCTION_WORDS.issuperset(words):
+                quotable[words[0]].add((words, name))
+        return {first: sorted(quotes) for first, quotes in quotable.items()}
+
+    def _quotes(self, words: Sequence[str]) -> Iterator[str]:
+        """The intents an example of which stands in the message word by word: "my internet is down since Monday"."""
+        plain = _without_articles(words)
+        for at, word in enumerate(plain):
+            for quote, name in self._quoted.get(word, ()):
+                if plain[at : at + len(quote)] == quote:
+                    yield name
 
     def _learn(self, texts: Sequence[tuple[str, Sequence[str]]]) -> dict[str, list[tuple[str, float]]]:
         centroids: dict[str, defaultdict[str, float]] = {}
@@ -152,6 +176,10 @@ class IntentClassifier:
 
     def _score(self, nearness: float) -> float:
         return 1 / (1 + math.exp(_SLOPE * (self._threshold - nearness)))
+
+
+def _without_articles(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(word for word in words if word not in _ARTICLES)
 
 
 @lru_cache(maxsize=4096)
