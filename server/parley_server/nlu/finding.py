@@ -114,7 +114,11 @@ class SlotFinder:
                 if candidate.score < _BY_CHANCE:
                     continue
                 nearness = self._nearness(heard, definition, candidate)
-                if not asked and candidate.score + nearness < _CERTAIN and not _is_new_time(heard, definition):
+                sure = candidate.score + nearness
+                if not asked and (
+                    (sure < _CERTAIN and not _is_new_time(heard, definition))
+                    or (sure <= UNTOLD and _is_asked_text(heard, candidate))
+                ):
                     continue
                 yield Offer(
                     slot=definition.name,
@@ -222,6 +226,12 @@ def _reach(slot: str, situation: Situation) -> Reach:
     if slot in situation.form:
         return Reach.FORM
     return Reach.FLOW if slot in situation.flow else Reach.ELSEWHERE
+
+
+def _is_asked_text(heard: _Heard, candidate: Candidate) -> bool:
+    """Whether a bare number is the whole answer to a question for text: a reference, a code."""
+    asked = heard.situation.slots.get(heard.situation.requested)
+    return asked is not None and asked.type is SlotType.STRING and candidate.raw == heard.message.strip()
 
 
 def _is_new_time(heard: _Heard, definition: SlotDefinition) -> bool:

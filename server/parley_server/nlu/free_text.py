@@ -17,6 +17,7 @@ from functools import lru_cache
 from parley_server.core.slots import Candidate, SlotDefinition, SlotType
 from parley_server.nlu.clauses import FUNCTION_WORDS, word_set
 from parley_server.nlu.values import READERS
+from parley_server.nlu.values.counted import is_counted
 from parley_server.nlu.values.protocol import Reference, Refusal
 from parley_server.nlu.values.words import WORD, folded
 
@@ -47,7 +48,7 @@ _CAPITALS = re.compile(
 )
 _NO_NAME = word_set("""
     i hi hello hey please yes no ok okay sure thanks thank find book show play search look change actually sorry let
-    lets make get tell give reserve schedule perfect great good check
+    lets make get tell give reserve schedule perfect great good check wait instead rather meant mean better maybe
     monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
     september october november december am pm
 """)
@@ -119,8 +120,9 @@ class FreeText:
         """
         start, end = _longest_rest(message, taken)
         named = WORD.findall(folded(names))
-        said = [word for word in WORD.findall(folded(message[start:end])) if word not in named and not _is_common(word)]
-        if taken and (not said or (self._about is not About.ANY and len(said) > _SHORT)):
+        words = WORD.findall(folded(message[start:end]))
+        said = [word for word in words if word not in named and not _is_common(word) and not is_counted(word)]
+        if taken and (not said or self._is_more(said)):
             return None
         if self._about is About.ANY:
             start, end = 0, len(message)
@@ -133,6 +135,13 @@ class FreeText:
         if isinstance(value, Refusal):
             return None
         return Candidate(value=value, raw=raw, start=message.index(raw, start))
+
+    def _is_more(self, said: Sequence[str]) -> bool:
+        """Whether words that stand beside other values are more than the slot's own."""
+        if self._about is About.ANY:
+            # An author's pattern finds the value where there is one, and the words are not the user's own text.
+            return self._definition.extractor is not None
+        return len(said) > _SHORT
 
     def _names(self, message: str) -> Iterator[Candidate]:
         for start, end in _names_in(message):

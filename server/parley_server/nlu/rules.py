@@ -24,8 +24,14 @@ _KNOWN = 64
 """How many sets of slots, and of intents, are kept ready; an assistant has one of each."""
 
 _ASKS = phrases(
-    ["what|why|how|who|when|where|which", "(?:is|are|do|does|can|could|should|may|must) (?:i|you|it|that|this|there)"]
+    [
+        "what|why|how|who|which|(?:when|where)(?! (?:i|we|you|he|she|it|they|the|my|our|somebody|someone) )",
+        "(?:is|are|do|does|can|could|should|may|must) (?:i|you|it|that|this|there)",
+    ]
 )
+"""Begin a question, mark or none; "when I switch it on" begins none."""
+_FEW = 2
+"""A message of no more words is short."""
 _HEAD = re.compile(r"[^\s,.;:!?][^,.;:!?\n]*")
 
 
@@ -98,6 +104,9 @@ class _Reading:
         # "No, thanks" is an answer that is polite, and no thanks.
         if self.answer and all(not c.core or answer_of([c], asked=True) for c in self.clauses):
             return 1.0
+        # A word or two look like an intent by chance, and rather answer what was asked.
+        if (self.asked or self.situation.confirming) and self.message.count(" ") < _FEW:
+            return STRONG
         # "The time" takes the time up that was given: it asks for no time of opening.
         if self.mentioned.isdisjoint(self.situation.filled):
             return 0.0
@@ -109,6 +118,8 @@ class _Reading:
         order = order_of(self.clauses)
         if order is None or (order.command is Command.THANKS and self.answer):
             return None
+        if order.command is Command.HELP and self.asked and self.asked.type is SlotType.STRING and self._says_more():
+            return None
         # One word shared with its examples makes an intent look likely: a bare "cancel" must be one of them, and for
         # "cancel the booking" they must speak of cancelling, not of bookings alone.
         if order.verb:
@@ -116,6 +127,10 @@ class _Reading:
         else:
             taken = self._score == 1
         return None if taken else order.command
+
+    def _says_more(self) -> bool:
+        """Whether another clause says something besides the command: "No dial tone. Please help."."""
+        return any(clause.core.count(" ") for clause in self.clauses if order_of([clause]) is None)
 
     def _says_no_choice(self) -> bool:
         """Whether the message is one clause and no choice of what was asked: there "help" is not "help desk"."""
@@ -154,7 +169,7 @@ class _Reading:
     def _may_be_text(self) -> bool:
         """Whether the message can be free text: no question, no yes or no, no clear intent, nothing left open."""
         return not (
-            self._score >= STRONG
+            self._score >= (0.5 if self.asked and self.asked.extractor else STRONG)
             or not any(clause.core for clause in self.clauses)
             or answer_of(self.clauses, asked=False)
             or is_indifferent(self.clauses)

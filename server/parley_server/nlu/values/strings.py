@@ -19,6 +19,8 @@ _LEAD_IN = re.compile(
     re.IGNORECASE,
 )
 _ANYTHING = word_set("it that this name answer")
+_NAMED = frozenset(map(stem, word_set("name person who customer guest patient passenger driver user contact recipient")))
+"""Words of a definition that is about somebody: "call me Al" leads to a name alone."""
 _COURTESY = re.compile(r"[,\s]+(?:please|thanks|thank\syou)[\s.!]*$", re.IGNORECASE)
 _OUTER = " \t\r\n.,;:!?\"'`\u201c\u201d\u2018\u2019"
 
@@ -46,5 +48,8 @@ class StringReader:
 
 
 def _leads_to(definition: SlotDefinition, thing: str | None) -> bool:
-    word = folded(thing or "it")
-    return word in _ANYTHING or stem(word) in context_stems(definition)
+    context = context_stems(definition)
+    if thing is None:
+        return not context or not _NAMED.isdisjoint(context)
+    word = folded(thing)
+    return word in _ANYTHING or stem(word) in context

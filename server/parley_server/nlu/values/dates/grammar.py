@@ -181,9 +181,14 @@ _DISTANCE_RULES = (
     # What is an hour later, than whatever, is a time.
     _rule(rf"\b(?P<duration>{_DAYS})\s(?P<side>back|later|hence|time)\b", meanings.from_now),
     _rule(
-        rf"\b(?P<side>in|after|upcoming)\s(?:about\s|exactly\s)?(?P<duration>{_DURATION})"
+        rf"\b(?P<side>in|after(?=[^.]*?\b(?:{'|'.join(UNITS)}))|upcoming)\s(?:about\s|exactly\s)?(?P<duration>{_DURATION})"
         r"(?!\s(?:before|after|from|since|a\s)\b)",
         meanings.from_now,
+    ),
+    _rule(
+        rf"(?:^\W*|\b(?:for|already)\s)(?:(?:about|around|like|over|roughly|maybe)\s)*(?P<duration>{_DAYS})(?=\W*$|\snow\b)",
+        meanings.lasting,
+        sure=False,
     ),
 )
 _MONTH_DAY_RULES = (
@@ -196,6 +201,7 @@ _MONTH_DAY_RULES = (
 _RELATIVE_RULES = (
     _rule(rf"\b(?P<word>{'|'.join(RELATIVE_DAYS)})\b", meanings.relative_day),
     _rule(r"\bthe\s(?:next|following)\sday\b", meanings.next_day),
+    _rule(r"\blast\s(?:night|evening)\b", meanings.day_before),
     _rule(r"\bthis\s(?:morning|afternoon|evening)\b", meanings.today),
     _rule(r"^\W*(?:now|right\snow|at\s(?:this|the)\s(?:time|moment)|immediately)\W*$", meanings.today),
 )
@@ -213,12 +219,12 @@ _FAMILIES: Sequence[tuple[re.Pattern[str], Sequence[_Rule]]] = (
     (re.compile(rf"(?:{'|'.join(WEEKDAYS)})"), _WEEKDAY_RULES),
     (re.compile(rf"(?:{_UNIT})s?\b"), _DISTANCE_RULES),
     (re.compile(r"\s(?:of|in|month)\s"), _MONTH_DAY_RULES),
-    (re.compile(r"to[dmn]|tmr|2mor|yester|this|now|day|time|mom|imm"), _RELATIVE_RULES),
+    (re.compile(r"to[dmn]|tmr|2mor|yester|this|now|day|time|mom|imm|last\s"), _RELATIVE_RULES),
     (re.compile(r"st\b|nd\b|rd\b|th\b|on\s\d"), _DAY_RULES),
 )
 _GATE = re.compile(
     r"\d|(?<![a-z])(?:a(?:pr|ug)|jan|ju[nl]|feb|fri|ma[ry]|mon|se[pvc]|six|eigh|fi[rf]|four|nin|elev|oct|nov|dec|t(?:ue|hu|o[dmn]|mr|his\s|en|welf|wen|hir)|we[de]|s(?:at|un)|"
-    r"2mor|yest|now|right\snow|at\sth|imm|christ|xmas|valen|easter|thanksg|new\s?year|hallo|good\sfri|black\sfri|boxing|indep|"
+    r"2mor|yest|last\s|now|right\snow|at\sth|imm|christ|xmas|valen|easter|thanksg|new\s?year|hallo|good\sfri|black\sfri|boxing|indep|"
     r"pres|fath|vet|lab|col|mlk|st\.?\spat|wash)|(?:day|week|fortnight|month|year|hour|minute|min|hr)s?\b"
 )
 _OFFSET_BEFORE = re.compile(

@@ -203,6 +203,11 @@ def next_day(_: re.Match[str], when: When) -> date:
     return when.today + timedelta(days=1)
 
 
+def day_before(_: re.Match[str], when: When) -> date:
+    """Reads "last night"."""
+    return when.today - timedelta(days=1)
+
+
 def day_number(match: re.Match[str], when: When) -> date | None:
     """Reads "the 5th"."""
     return (month_day_before if when.back else month_day_from)(when.today, number_of(match["day"]))
@@ -231,3 +236,8 @@ def moved(start: datetime, duration: str, sign: int) -> date | None:
 def from_now(match: re.Match[str], when: When) -> date | None:
     """Reads "in two weeks", "3 days ago"."""
     return moved(when.now, match["duration"], -1 if match["side"] in {"ago", "back"} else 1)
+
+
+def lasting(match: re.Match[str], when: When) -> date | None:
+    """Reads "for two weeks" where a date of the past is meant, for then it says since when."""
+    return moved(when.now, match["duration"], -1) if when.back else None

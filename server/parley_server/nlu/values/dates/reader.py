@@ -23,13 +23,13 @@ _MONTH_FIRST = frozenset({"US", "PH", "PR", "GU"})
 """The countries where 3/8 is the eighth of March."""
 _PERIOD = re.compile(
     r"(?:(?:some\s?time|some\sday|any\s?time|any\sday|maybe|perhaps|probably|how\sabout|what\sabout|i\sthink|let's\ssay|"
-    r"i(?:'d|\swould)\s(?:like|prefer)|on|in|at|during|around|towards?|by|the|well|um+|hmm+|ok|okay)[\s,]+)*"
-    rf"(?P<period>(?:(?:early|mid|late|later|end|beginning|start|middle|rest)[\s-](?:of\s|in\s)?)?(?:(?:this|next|the|coming|"
+    r"i(?:'d|\swould)\s(?:like|prefer)|since|on|in|at|during|around|towards?|by|the|well|um+|hmm+|ok|okay)[\s,]+)*"
+    rf"(?P<period>(?:(?:early|mid|late|later|end|beginning|start|middle|rest)[\s-](?:of\s|in\s)?)?(?:(?:this|next|last|past|the|coming|"
     rf"following)\s){{0,2}}(?:week|weekend|month|year|summer|winter|spring|autumn|fall|{MONTH})(?:\safter\snext)?)"
     r"(?:[\s,]+(?:please|works?|is|would\sbe|best|good|great|fine|ok|okay|if\spossible|for\sme|i\sthink|maybe|instead))*[\s.!?]*"
 )
 """A message that names a time in which there are many days."""
-_PAST = frozenset(stems_of("birth birthday birthdate dob born"))
+_PAST = frozenset(stems_of("birth birthday birthdate dob born since"))
 """Words of a slot's name that tell a date of the past."""
 
 
