@@ -90,6 +90,11 @@ class Assistant:
         """The machine of each flow and each sub-conversation, by name."""
         return {**self.flows, **self.sub_conversations}
 
+    @cached_property
+    def reached_slots(self) -> Mapping[str, frozenset[str]]:
+        """What `slots_of` says of each flow."""
+        return {name: self.slots_of(name) for name in self.machines}
+
     def slots_of(self, flow: str) -> frozenset[str]:
         """Every slot that a form of the flow collects, or of a flow that it calls or goes over to."""
         reached, waiting = set[str](), [flow]

@@ -96,9 +96,9 @@ class Course:
 
     @property
     def running_slots(self) -> frozenset[str]:
-        """Every slot that a form of a flow on the stack collects."""
-        machines = self.assistant.machines
-        return frozenset().union(*(machines[frame.flow].slots for frame in self.context.stack))
+        """Every slot that is collected by a flow on the stack, or by one that it calls or goes over to."""
+        reached = self.assistant.reached_slots
+        return frozenset().union(*(reached[frame.flow] for frame in self.context.stack))
 
     @property
     def aside(self) -> bool:

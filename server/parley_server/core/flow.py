@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from functools import cached_property
 from typing import TypeAlias
 
 from parley_server.core.conditions import CONFIRM, DENY, Condition, Scope
@@ -145,7 +144,7 @@ class DialogFlow:
         self.states: Mapping[str, DialogState] = {state.name: state for state in states}
         self.initial_state = self.states[initial or next(iter(self.states))]
 
-    @cached_property
+    @property
     def slots(self) -> frozenset[str]:
         """Every slot that a form of the flow collects."""
         return frozenset(name for state in self.states.values() if state.form for name in state.form.slots)

@@ -48,12 +48,12 @@ _LONGEST_TURN = 60
 """How many characters may stand between a value and the one that replaces it."""
 
 _NOT_MEANT = re.compile(
-    r"\b(?:not|isn't|isnt|instead\s+of|rather\s+than|other\s+than|except|don't\s+want|no\s+longer|anything\s+but)\s+"
+    r"\b(?:not|isn't|isnt|instead\s+of|rather\s+than|other\s+than|except|(?:don'?t|do\s+not)\s+(?:want|need|like)|no\s+longer|anything\s+but)\s+"
     r"(?:(?:on|at|for|in|by|to|from|with|the|a|an)\s+){0,2}$"
 )
 _INQUIRY = re.compile(
     r"^\s*(?:(?:and|also|so|but|ok|okay|great|oh|um|well|yes|no|sorry)[\s,]+)*"
-    r"(?:is|are|does|do|did|has|have|was|were|what|which|who|when|where|why|how)\b(?!\s+(?:about|there|you have)\b)"
+    r"(?:is(?!\s+it\s+(?:possible|ok|okay|alright|fine)\b)|are|does|do|did|has|have|was|were|what|which|who|when|where|why|how)\b(?!\s+(?:about|there|you have)\b)"
     r"|\b(?:if|whether)\s+(?:it|they|the|this|that|there|he|she|you)\b"
     r"|\b(?:know|tell\s+me|ask|wonder|wondering|check|see|confirm)\s+(?:\w+\s+)?(?:if|whether|what|how|when|where)\b"
 )

@@ -12,6 +12,7 @@ from itertools import islice
 from parley_server.core.slots import Candidate, Rejection, SlotDefinition, SlotType, SlotValue
 from parley_server.core.understanding import Situation
 from parley_server.nlu.assignment import Offer, Reach, assign
+from parley_server.nlu.clauses import clauses_of
 from parley_server.nlu.corrections import is_denied, is_inquiry
 from parley_server.nlu.free_text import FreeText
 from parley_server.nlu.slot_words import SlotWords, Spoken
@@ -40,6 +41,8 @@ _ATTEMPTS: Mapping[SlotType, re.Pattern[str]] = {
     **dict.fromkeys((SlotType.INTEGER, SlotType.FLOAT), re.compile(r"[^?]*\d[^?]*")),
 }
 """What a short message that was asked for looks like when it tries to be a value of a type."""
+_UNCERTAIN = frozenset({SlotType.STRING, SlotType.INTEGER, SlotType.FLOAT, SlotType.BOOLEAN})
+"""The types whose values may be anything else where they stand alone."""
 _MOVED = frozenset({SlotType.DATE, SlotType.TIME})
 """The types whose value may be given by how far it is from the one that is known."""
 _OF_ANY_WORDS = frozenset({SlotType.STRING, SlotType.BOOLEAN})
@@ -253,7 +256,15 @@ def _is_barred(heard: _Heard, definition: SlotDefinition, candidate: Candidate, 
         return _COUNTS_ALONE.search(text, 0, start) is None
     if heard.is_open(definition.name) or nearness >= _NEAR:
         return False
-    return not heard.situation.confirming or is_inquiry(text, start)
+    if definition.type not in _UNCERTAIN and _is_all(heard.message, candidate.raw):
+        return False
+    return candidate.score == IMPLIED or not heard.situation.confirming or is_inquiry(text, start)
+
+
+def _is_all(message: str, raw: str) -> bool:
+    """Whether a message says nothing but a value, and please."""
+    clauses, said = clauses_of(message), clauses_of(raw)
+    return len(clauses) == len(said) == 1 and clauses[0].core == said[0].words
 
 
 def _attempt(heard: _Heard, kind: SlotType) -> str:

@@ -48,7 +48,7 @@ _CAPITALS = re.compile(
 )
 _NO_NAME = word_set("""
     i hi hello hey please yes no ok okay sure thanks thank find book show play search look change actually sorry let
-    lets make get tell give reserve schedule perfect great good check wait instead rather meant mean better maybe
+    lets make get tell give reserve schedule perfect great good check number nevermind never mind wait instead rather meant mean better maybe
     monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
     september october november december am pm
 """)
@@ -63,13 +63,14 @@ _LEADS = {
         re.IGNORECASE | re.DOTALL,
     ),
 }
+_PART = re.compile(r"(?:[^,;!?\n.]|\.(?!\s|$))+")
 _WORD = r"[^\s,.;!?]+"
 _NAME_ENDS = r"(?:in|at|on|for|from|and|but|please|instead)\b"
 _NO_LEAD = re.compile(r"")
 _SENTENCE_START = re.compile(r"(?:^|[.!?]\s)\s*$")
 _EXPLANATION = re.compile(
     r"\s*[,(]\s*(?:like\s(?:the|in|a)\s|as\sin\s|spelled\s|spelt\s|not\s).*$"
-    r"|\s+(?:with\s(?:an?|one|two|double)\s\w{1,2}|(?:that's\s)?(?:spelled|spelt)\s\S.*)$",
+    r"|[\s,]+(?:and|but|also)\s(?:i|we|my|our|can|could|there|it|is|please)\b.*$|\s+(?:with\s(?:an?|one|two|double)\s\w{1,2}|(?:that's\s)?(?:spelled|spelt)\s\S.*)$",
     re.IGNORECASE,
 )
 """What comes after a name and is none: "Smith, like the blacksmith", "Anne with an e"."""
@@ -126,15 +127,23 @@ class FreeText:
             return None
         if self._about is About.ANY:
             start, end = 0, len(message)
-        elif self._about is About.NAME and (explained := _EXPLANATION.search(message, start, end)):
-            end = explained.start()
-        elif len(WORD.findall(message)) > _SHORT and (lead := self._lead.match(message, start, end)):
-            start = lead.end()
+        else:
+            start, end = self._own_part(message, start, end, named if taken else ())
         raw = message[start:end].strip()
         value = READERS[SlotType.STRING].parse(raw, self._definition, reference)
         if isinstance(value, Refusal):
             return None
         return Candidate(value=value, raw=raw, start=message.index(raw, start))
+
+    def _own_part(self, message: str, start: int, end: int, others: Sequence[str]) -> tuple[int, int]:
+        """Cuts off what stands about a name: other slots' words, a lead, an explanation."""
+        if self._about is About.NAME and (explained := _EXPLANATION.search(message, start, end)):
+            end = explained.start()
+        if others and self._about is About.NAME:
+            start, end = _first_saying(message, start, end, others)
+        if len(WORD.findall(message)) > _SHORT and (lead := self._lead.match(message, start, end)) and lead.end() < end:
+            start = lead.end()
+        return start, end
 
     def _is_more(self, said: Sequence[str]) -> bool:
         """Whether words that stand beside other values are more than the slot's own."""
@@ -184,6 +193,15 @@ def _longest_rest(message: str, taken: Sequence[Candidate]) -> tuple[int, int]:
         best = max(best, (at, start), key=lambda part: part[1] - part[0])
         at = max(at, end)
     return best
+
+
+def _first_saying(message: str, start: int, end: int, named: Sequence[str]) -> tuple[int, int]:
+    """Finds the first part between two marks that says something: the name in "it's Lee, my number is"."""
+    for part in _PART.finditer(message, start, end):
+        words = WORD.findall(folded(part[0]))
+        if any(word not in named and not _is_common(word) and not is_counted(word) for word in words):
+            return part.span()
+    return start, end
 
 
 def _candidate(message: str, start: int, end: int, score: float) -> Iterator[Candidate]:

@@ -16,6 +16,8 @@ UNFIT = 0.1
 """How well a numeral fits a slot when it counts something else."""
 UNTOLD = 0.5
 """How well a numeral fits a slot when it counts nothing that is named."""
+_STRANGE = 0.35
+"""How well a numeral fits a slot of which nothing is known, when it counts what is commonly counted."""
 IMPLIED = 0.4
 """How well a thing that is named with no number, such as "a room", fits a slot that counts such things."""
 
@@ -54,12 +56,18 @@ _BEFORE = re.compile(r"([$€£¥₹#])\s*$|\b(at|rated|age|aged)\s+$")
 _AFTER = re.compile(r"\s*([$€£¥₹%])")
 _LEAD_KINDS: Mapping[str, str] = {"at": "clock", "rated": "star", "age": "year", "aged": "year", "#": "label"}
 _UNNUMBERED = re.compile(r"\b(?:(?P<none>no)|an?|my|our|another)\s(?:[a-z-]+\s)??(?P<noun>[a-z]+)\b")
+_NONE_OF = re.compile(r"\b(?:no|without(?:\sany)?)\s([a-z]+(?:\s[a-z]+){0,2})\b")
 _COMPANY = re.compile(
     r"\b(?P<alone>(?:just|only)\s(?:for\s)?(?:me|myself)(?!\sand\b)|by\smyself|on\smy\sown)\b"
     r"|\bboth\sof\sus\b"
 )
 _PART = re.compile(r"\s(?:(?P<of>of\s(?:them|whom|which|those|these))(?:\s(?:is|are|being|will\sbe))?|is|are)\s(?:an?\s)?")
 """Stands between the number of a part and what the part is: "2 of them children", "one is a baby"."""
+_ONE_OF_US = re.compile(r"\s(?P<of>of\sus)\s(?:is|has|will)\b")
+_CHANGE = re.compile(r"\s(?:more|extra|additional|fewer|less)\b")
+"""Makes a number a change of the one that is known."""
+_NUMERIC = frozenset(map(stem, ("integer", "float", "number", "value", "quantity", "count", "total", "size", "age")))
+"""Words of a slot's name that say nothing of what it counts."""
 _COUNTABLE = frozenset({"adult", "child", "room", "bath", "seat"})
 _REACH = 40
 """How many characters around a numeral are looked at."""
@@ -88,7 +96,7 @@ def fit(message: str, start: int, end: int, definition: SlotDefinition) -> float
     """
     lead = _BEFORE.search(message, max(0, start - 12), start)
     after = _AFTER.match(message, end)
-    part = _PART.match(message, end)
+    part = _PART.match(message, end) or (_ONE_OF_US.match(message, end) if message[start:end] in {"one", "1"} else None)
     counted = _counted_words(message, part.end() if part else end)
     kind = _SIGNS.get(after[1]) if after else None
     if lead:
@@ -101,12 +109,16 @@ def fit(message: str, start: int, end: int, definition: SlotDefinition) -> float
         if kind in {"person", "adult"} and counted[0] in _LITTLE:
             kind = "child"
     kinds = _kinds(definition.name, definition.description)
+    if _CHANGE.match(message, end):
+        return UNFIT
     if part and part["of"] and kind is None:
         return UNFIT if kinds & _WHO else UNTOLD
     if kind is None and _named_before(message, start, wanted):
         return 1.0
     if kind is None and _GROUP.search(message, max(0, start - _REACH), start):
         kind = "person"
+    if kind not in {None, "clock"} and not kinds:
+        return UNTOLD if _NUMERIC.issuperset(wanted) else _STRANGE
     return _fit_of(kind, kinds)
 
 
@@ -137,6 +149,10 @@ def implied(message: str, definition: SlotDefinition) -> tuple[int, slice] | Non
     company = _COMPANY.search(message) if "person" in kinds else None
     if company:
         return (1 if company["alone"] else 2), slice(*company.span())
+    own = name_stems(definition)
+    for match in _NONE_OF.finditer(message) if own else ():
+        if {*own} <= {stem(word) for word in match[1].split()}:
+            return 0, slice(*match.span())
     wanted = kinds & _COUNTABLE
     for match in _UNNUMBERED.finditer(message) if wanted else ():
         if _KIND_OF.get(stem(match["noun"])) in wanted:
@@ -145,7 +161,7 @@ def implied(message: str, definition: SlotDefinition) -> tuple[int, slice] | Non
 
 
 def _fit_of(kind: str | None, wanted: frozenset[str]) -> float:
-    if kind is None or (not wanted and kind != "clock"):
+    if kind is None:
         return UNTOLD
     if kind in wanted:
         return 0.9

@@ -57,7 +57,7 @@ _BEHIND = (
 )
 """What may tell the half of the day behind a time."""
 _BEFORE = re.compile(
-    rf"\b(?:(?P<part>{_PART})(?:\s(?:at|around|about|by))?|at|by|around|about|from|until|till|before|after)\s+$"
+    rf"\b(?:(?P<part>{_PART})(?:\s(?:at|around|about|by))?|at|by|around|about|from|until|till|before|after)\s+$|@\s?$"
 )
 _FORMS = tuple(
     (re.compile(sign), re.compile(form + _BEHIND))
@@ -103,6 +103,7 @@ _DIGITS = re.compile(r"\W*(?P<hour>[01]?\d|2[0-4])\s?(?P<minute>[0-5]\d)\W*")
 _GATE = re.compile(
     rf"\d|noon|midday|midnight|(?<![a-z])(?:{'|'.join(_HOURS)}|half|quarter|in\san?)\b",
 )
+_ABOUT = re.compile(r"-?ish\b")
 _NO_NOUN_BEHIND = re.compile(
     r"(?:\s?-?ish\b)?(?=\W*(?:$|[.,;!?]\s|(?:or\s(?:so|maybe|\w+\W*$)|please|pls|plz|thanks|then|would|is|are|will|should|works?|sounds?|if|"
     r"on|for|today|tomorrow|at|but|maybe|and|too|ok|okay|good|fine|great|instead|i|we|it)\b))"
@@ -214,7 +215,7 @@ def _reading(text: str, match: re.Match[str], definition: SlotDefinition) -> _Re
     part = parts["part"] or (before["part"] if before else None) or ""
     plain = parts.get("minute") and parts.get("sep") not in {".", " "}
     sure = bool(parts["clock"] or parts["half"] or part or plain or parts.get("told"))
-    lone = not sure and before is None
+    lone = not sure and before is None and not _ABOUT.match(text, match.end())
     if lone and not _stands_alone(text, match):
         return None
     part = part or _part_of_day(text) or _usual_part(definition.label, definition.description)
