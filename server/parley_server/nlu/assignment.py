@@ -119,7 +119,11 @@ def _belongs_to_another(offer: Offer, offers: Sequence[Offer], given: Collection
     # Two dates may come in the order of their slots; two of the same choices say nothing by their order, and neither do
     # two numbers, nor two that are not of one form.
     unordered = offer.type in _UNORDERED
-    return any(unordered or other.reach < offer.reach or other.slot not in given for other in rivals)
+    return any(
+        other.candidate.score >= offer.candidate.score
+        and (unordered or other.reach < offer.reach or other.slot not in given)
+        for other in rivals
+    )
 
 
 def _without_parts(offers: Sequence[Offer]) -> list[Offer]:

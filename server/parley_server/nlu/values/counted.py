@@ -143,20 +143,24 @@ def is_counted(word: str) -> bool:
     return stem(word) in _KIND_OF
 
 
-def implied(message: str, definition: SlotDefinition) -> tuple[int, slice] | None:
-    """Finds how many of the slot's things a folded message means without a numeral: "a room", "no kids", "just me"."""
+def implied(message: str, definition: SlotDefinition) -> tuple[int, slice, float] | None:
+    """Finds how many of the slot's things a folded message means without a numeral: "a room", "no kids", "just me".
+
+    Returns:
+        The number, the words, and how well it fits; None if there is none.
+    """
     kinds = _kinds(definition.name, definition.description)
     company = _COMPANY.search(message) if "person" in kinds else None
     if company:
-        return (1 if company["alone"] else 2), slice(*company.span())
+        return (1 if company["alone"] else 2), slice(*company.span()), IMPLIED
     own = name_stems(definition)
     for match in _NONE_OF.finditer(message) if own else ():
         if {*own} <= {stem(word) for word in match[1].split()}:
-            return 0, slice(*match.span())
+            return 0, slice(*match.span()), UNTOLD
     wanted = kinds & _COUNTABLE
     for match in _UNNUMBERED.finditer(message) if wanted else ():
         if _KIND_OF.get(stem(match["noun"])) in wanted:
-            return (0 if match["none"] else 1), slice(*match.span())
+            return (0 if match["none"] else 1), slice(*match.span()), IMPLIED
     return None
 
 

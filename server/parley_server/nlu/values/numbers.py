@@ -87,8 +87,8 @@ class NumberReader:
         if self._whole and all(candidate.score < IMPLIED for candidate in found):
             unnumbered = implied(low, definition)
             if unnumbered:
-                value, span = unnumbered
-                found.append(Candidate(value=value, raw=message[span], start=span.start, score=IMPLIED))
+                value, span, score = unnumbered
+                found.append(Candidate(value=value, raw=message[span], start=span.start, score=score))
         return found
 
     def _typed(self, value: float) -> float | Refusal:
