@@ -141,7 +141,7 @@ class FreeText:
             end = explained.start()
         if others and self._about is About.NAME:
             start, end = _first_saying(message, start, end, others)
-        if len(WORD.findall(message)) > _SHORT and (lead := self._lead.match(message, start, end)) and lead.end() < end:
+        if len(WORD.findall(message)) > _SHORT and (lead := self._lead.match(message, start, end)):
             start = lead.end()
         return start, end
 
