@@ -55,7 +55,7 @@ _NO_OBJECTION = phrases(["no (?:problem|worries|doubt|objections?)", f"(?:i )?{_
 _YES_HEAD = phrases(
     [
         _YES_WORD,
-        "confirmed|surely|by all means|sure thing|you bet|go ahead|go for it|please do|without (?:a )?doubt",
+        "confirmed|surely|by all means|sure thing|you bet|go (?:a )?head|go ahead|go for it|please do|without (?:a )?doubt",
         _THAT_IS_GOOD,
     ]
 )

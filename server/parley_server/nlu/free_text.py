@@ -53,7 +53,7 @@ _NO_NAME = word_set("""
     september october november december am pm
 """)
 _IN_PLACE = re.compile(r"\b(?:in|near|around|from|into|leaving|towards?|via|through)\s+(?:the\s+)?$")
-_TO_PLACE = re.compile(r"\b(?:to|for|of|visit|visiting)\s+(?:the\s+)?$")
+_TO_PLACE = re.compile(r"\b(?:to|on|for|of|visit|visiting)\s+(?:the\s+)?$")
 _LEADS = {
     About.PLACE: re.compile(
         r".*\b(?:in|to|at|near|around|from|into|visit|is|be)\s+(?:the\s+)?", re.IGNORECASE | re.DOTALL
@@ -106,7 +106,8 @@ class FreeText:
         """Finds what may be the value, asked for or not; the score says how sure it is."""
         if self._typed:
             for candidate in self._typed.find(message, self._definition, reference):
-                yield replace(candidate, value=candidate.raw)
+                raw = candidate.raw.removeprefix("a ")
+                yield replace(candidate, value=raw, raw=raw, start=candidate.end - len(raw))
             return
         labelled = self._labelled.search(message)
         if labelled and message[labelled.end() : labelled.end() + 1] != "?":

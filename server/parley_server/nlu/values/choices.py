@@ -17,13 +17,15 @@ from parley_server.nlu.values.counted import IMPLIED
 from parley_server.nlu.values.numbers import NumberReader
 from parley_server.nlu.values.numerals import ORDINALS, SMALL
 from parley_server.nlu.values.protocol import Reference, Refusal
-from parley_server.nlu.values.words import WORD, context_stems, folded, singular, stem
+from parley_server.nlu.values.words import WORD, context_stems, folded, name_stems, singular, stem
 
 _NEGATED = re.compile(
     r"\b(?:not|no|non|without|except|instead\sof|rather\sthan|other\sthan|but\snot)[\s-](?:an?\s|the\s)?$"
 )
 _ASKED = re.compile(r"\b(?:is|are|does|do)\s(?:it|they|this|that|the\s\w+)\s$")
 """Begins a question about a thing, which says nothing of what the user wants: "is the restaurant expensive?"."""
+_NONE = frozenset(["none", "no", "nothing"])
+_WITHOUT = re.compile(r"\b(?:no|without(?:\sany)?|(?:don't|do\snot|not)\s(?:need|want)(?:\sany)?)\s([a-z]+)\b")
 _PICK = re.compile(
     r"\W*(?:i(?:'ll| will)\s(?:take|have)\s|let's\sgo\swith\s)?(?:(?:the|option|number|choice|no\.?)\s|#)*"
     rf"(?P<pick>last|\d{{1,2}}(?:st|nd|rd|th)?|{'|'.join((*ORDINALS, *SMALL))})"
@@ -56,8 +58,8 @@ class ChoiceReader:
     def find(self, message: str, definition: SlotDefinition, reference: Reference) -> Sequence[Candidate]:
         """Finds every choice that is named; those that are less surely meant only where none is named outright."""
         vocabulary = vocabulary_of(definition)
-        found = _numbers(message, definition, reference)
         text = folded(message)
+        found = [*_numbers(message, definition, reference), *_none(text, message, definition)]
         places = list(WORD.finditer(text))
         words = [singular(place[0]) for place in places]
         if not any(word in vocabulary.phrases or (word[0], len(word)) in vocabulary.near for word in words):
@@ -98,6 +100,14 @@ def _numbers(message: str, definition: SlotDefinition, reference: Reference) -> 
         for candidate in _WHOLE_NUMBERS.find(message, definition, reference)
         if str(candidate.value) in names and candidate.score > IMPLIED
     ]
+
+
+def _none(text: str, message: str, definition: SlotDefinition) -> Iterator[Candidate]:
+    """Finds the choice of none: "no subtitles" for the language of subtitles."""
+    none = next((choice.name for choice in definition.choices if choice.name.casefold() in _NONE), None)
+    for match in _WITHOUT.finditer(text) if none else ():
+        if none and stem(match[1]) in name_stems(definition):
+            yield Candidate(value=none, raw=message[slice(*match.span())], start=match.start())
 
 
 def _phrases(

@@ -6,6 +6,7 @@ This module must not know how a numeral is read.
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import takewhile
 
 from parley_server.core.slots import SlotDefinition
 from parley_server.nlu.values.numerals import SMALL, TENS
@@ -55,7 +56,8 @@ _SIGNS: Mapping[str, str] = {"$": "money", "€": "money", "£": "money", "¥": 
 _BEFORE = re.compile(r"([$€£¥₹#])\s*$|\b(at|rated|age|aged)\s+$")
 _AFTER = re.compile(r"\s*([$€£¥₹%])")
 _LEAD_KINDS: Mapping[str, str] = {"at": "clock", "rated": "star", "age": "year", "aged": "year", "#": "label"}
-_UNNUMBERED = re.compile(r"\b(?:(?P<none>no)|an?|my|our|another)\s(?:[a-z-]+\s)??(?P<noun>[a-z]+)\b")
+_UNNUMBERED = re.compile(r"\b(?:(?P<none>no)|an?|my|our|another)\s(?=(?P<words>[a-z-]+(?:\s[a-z-]+){0,2}))")
+_PHRASE_ENDS = frozenset("a an the and or of for with without in at on to from is are my our".split())
 _NONE_OF = re.compile(r"\b(?:no|without(?:\sany)?)\s([a-z]+(?:\s[a-z]+){0,2})\b")
 _COMPANY = re.compile(
     r"\b(?P<alone>(?:just|only)\s(?:for\s)?(?:me|myself)(?!\sand\b)|by\smyself|on\smy\sown)\b"
@@ -109,7 +111,8 @@ def fit(message: str, start: int, end: int, definition: SlotDefinition) -> float
         if kind in {"person", "adult"} and counted[0] in _LITTLE:
             kind = "child"
     kinds = _kinds(definition.name, definition.description)
-    if _CHANGE.match(message, end):
+    if _CHANGE.match(message, end) or (message[end : end + 1] == "-" and counted and counted[0] not in wanted):
+        # "One more" tells no number, and a "two-bedroom room" is one room.
         return UNFIT
     if part and part["of"] and kind is None:
         return UNFIT if kinds & _WHO else UNTOLD
@@ -159,8 +162,11 @@ def implied(message: str, definition: SlotDefinition) -> tuple[int, slice, float
             return 0, slice(*match.span()), UNTOLD
     wanted = kinds & _COUNTABLE
     for match in _UNNUMBERED.finditer(message) if wanted else ():
-        if _KIND_OF.get(stem(match["noun"])) in wanted:
-            return (0 if match["none"] else 1), slice(*match.span()), IMPLIED
+        words = takewhile(lambda word: word not in _PHRASE_ENDS, match["words"].split())
+        noun = next((word for word in words if _KIND_OF.get(stem(word)) in wanted), None)
+        if noun:
+            end = message.index(noun, match.end()) + len(noun)
+            return (0 if match["none"] else 1), slice(match.start(), end), IMPLIED
     return None
 
 

@@ -225,7 +225,8 @@ def _reading(text: str, match: re.Match[str], definition: SlotDefinition) -> _Re
         hour, minute = (hour - 1) % 24, 60 - minute
     value = None if hour is None else _clock(hour, minute, second)
     score = min(1.0 if sure else _LONE if lone else _BARE, 1.0 if told else _CONVENTIONAL)
-    return _Reading(value, *match.span(), score, None if told else _other_half(value))
+    start = before.start() if before and before["part"] else match.start()
+    return _Reading(value, start, match.end(), score, None if told else _other_half(value))
 
 
 def _clock(hour: int, minute: int, second: int = 0) -> time | None:

@@ -235,7 +235,7 @@ _OFFSET_BEFORE = re.compile(
 _SINCE = re.compile(r"\bsince\s(?:about\s|around\s)?(?:the\s)?$")
 _OFFSET_BEHIND = re.compile(rf"\s*(?P<sign>[+-])\s?(?P<duration>\d+\s?(?:{'|'.join(UNITS)})s?\b)")
 _RANGE_END = re.compile(
-    rf"{_RANGE}(?P<day>{_NUMBER})(?!\w|\s?(?:of\s|{MONTH}|[ap]\.?m\b|o'?clock|{_UNIT}|people|guests|[-/:\d]|\.\d))"
+    rf"{_RANGE}(?P<day>{_NUMBER})(?!\w|\s?(?:of\s|{MONTH}|[ap]\.?m\b|o'?clock|{_UNIT}|people|persons?|guests?|adults?|kids?|children|rooms?|tickets?|seats?|[-/:\d]|\.\d))"
 )
 _LONGEST_OFFSET = 60
 """How many characters may stand before a date to move it."""
