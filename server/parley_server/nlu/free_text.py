@@ -27,6 +27,7 @@ class About(Enum):
 
     PLACE = "place"
     NAME = "name"
+    KIND = "kind"
     TYPED = "typed"
     ANY = "any"
 
@@ -38,6 +39,8 @@ _NAME = word_set("""
     name title artist album song track director directed movie film event restaurant hotel doctor dentist therapist
     stylist salon person recipient performer band starring actor cast author book team property attraction company brand
 """)
+_KIND = word_set("genre subgenre category subcategory cuisine")
+_TOWN = word_set("city town")
 _VAGUE = FUNCTION_WORDS | word_set("name city place location area town title address")
 _TYPED = {"time": SlotType.TIME, "hour": SlotType.TIME, "date": SlotType.DATE, "day": SlotType.DATE}
 
@@ -54,6 +57,9 @@ _NO_NAME = word_set("""
 """)
 _IN_PLACE = re.compile(r"\b(?:in|near|around|from|into|leaving|towards?|via|through)\s+(?:the\s+)?$")
 _TO_PLACE = re.compile(r"\b(?:to|on|for|of|visit|visiting)\s+(?:the\s+)?$")
+_WISH = re.compile(r"\b(?:prefer|want|like|need|mean|meant|rather|choose)\s+(?:the\s+)?$", re.IGNORECASE)
+_THING = re.compile(r"\s+(?P<thing>[a-z]{3,})")
+_NOT_IN_TOWN = re.compile(r"\d|\b(?:Airport|Station|Terminal|Street|St|Avenue|Ave|Road|Rd|Hotel|Center|Centre|Mall|Plaza)\b")
 _LEADS = {
     About.PLACE: re.compile(
         r".*\b(?:in|to|at|near|around|from|into|visit|is|be)\s+(?:the\s+)?", re.IGNORECASE | re.DOTALL
@@ -76,9 +82,11 @@ _EXPLANATION = re.compile(
 """What comes after a name and is none: "Smith, like the blacksmith", "Anne with an e"."""
 _OUTER = " \t\r\n.,;:!?\"'`\u201c\u201d\u2018\u2019-"
 
-_OWN, _SURE, _LIKELY, _FAINT = 0.7, 0.6, 0.3, 0.15
-"""How sure capitals are to be the value: with a word of the slot's in them, behind a preposition of place, in the midst
-of a sentence, at its head."""
+_OWN, _SURE, _WISHED, _LIKELY, _FAINT = 0.7, 0.6, 0.45, 0.3, 0.15
+"""How sure capitals are to be the value: with a word of the slot's in them, behind a preposition of place, behind a wish,
+in the midst of a sentence, at its head."""
+_FITTING = 0.05
+"""What a town is surer to be named by capitals than another place is."""
 _SHORT = 3
 """Up to how many words an answer that is a name has."""
 
@@ -93,6 +101,7 @@ class FreeText:
         self._words = frozenset(words + WORD.findall(folded(definition.description))) - _VAGUE
         self._typed = READERS[_TYPED[words[-1]]] if words and words[-1] in _TYPED else None
         self._about = About.TYPED if self._typed else _about(definition)
+        self._is_town = not _TOWN.isdisjoint(words)
         self._lead = _LEADS.get(self._about, _NO_LEAD)
         label = r"\s+".join(re.escape(word) for word in words) or r"(?!)"
         short = r"\s+".join(re.escape(word) for word in words[:-1]) or r"(?!)"
@@ -162,16 +171,25 @@ class FreeText:
     def _likelihood(self, message: str, start: int, end: int) -> float:
         if not self._words.isdisjoint(WORD.findall(folded(message[start:end]))):
             return _OWN
+        if self._about is About.KIND:
+            thing = _THING.match(message, end)
+            return _SURE if thing and thing["thing"] not in FUNCTION_WORDS and " " not in message[start:end] else 0.0
         in_place = _IN_PLACE.search(message, max(0, start - 16), start)
         if self._about is About.PLACE:
-            return _SURE if in_place or _TO_PLACE.search(message, max(0, start - 16), start) else _LIKELY
+            sure = in_place or _TO_PLACE.search(message, max(0, start - 16), start)
+            fits = self._is_town and not _NOT_IN_TOWN.search(message, start, end)
+            return (_SURE if sure else _LIKELY) + (_FITTING if fits else 0.0)
         if in_place:
             return 0.0
+        if _WISH.search(message, max(0, start - 16), start):
+            return _WISHED
         single = " " not in message[start:end]
         return _FAINT if single and _SENTENCE_START.search(message, 0, start) else _LIKELY
 
 
 def _about(definition: SlotDefinition) -> About:
+    if not _KIND.isdisjoint(WORD.findall(folded(definition.label))):
+        return About.KIND
     for text in (definition.label, definition.description):
         words = WORD.findall(folded(text))
         if not _PLACE.isdisjoint(words):

@@ -17,6 +17,7 @@ from functools import lru_cache
 
 from parley_server.core.understanding import IntentExamples, IntentMatch
 from parley_server.nlu.clauses import FUNCTION_WORDS, word_set
+from parley_server.nlu.values.words import straight
 
 STRONG = 0.9
 """The score from which a match outweighs what else a message may be."""
@@ -43,6 +44,11 @@ _FAREWELL = re.compile(
 )
 """What it may end with."""
 _FAREWELL_ENDS = word_set("please thanks you thx cheers much lot bye goodbye")
+_VERBS = {"s": " is", "m": " am", "re": " are", "ve": " have", "ll": " will", "d": " would"}
+_CONTRACTED = re.compile(
+    r"(?<=[a-z])'(m|re|ve|ll|d)\b|(?:(?<=what)|(?<=where)|(?<=when)|(?<=who)|(?<=how)|(?<=that)|(?<=it)|(?<=there))'(s)\b"
+)
+"""Verbs of which a letter or two are left: "what's on" is "what is on"."""
 _APOSTROPHES = str.maketrans("", "", "'\u2018\u2019\u02bc`")
 
 _VALUE_WORDS = word_set("""
@@ -189,5 +195,8 @@ def _pieces(word: str) -> tuple[str, ...]:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    plain = text.lower().replace("_", " ").translate(_APOSTROPHES)
+    plain = straight(text.lower()).replace("_", " ")
+    if "'" in plain:
+        plain = _CONTRACTED.sub(lambda match: _VERBS[match[1] or match[2]], plain)
+    plain = plain.translate(_APOSTROPHES)
     return tuple("#" if word[0].isdigit() or word in _VALUE_WORDS else word for word in _WORD.findall(plain))

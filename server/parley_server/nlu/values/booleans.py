@@ -27,6 +27,8 @@ _ASKED = re.compile(
     r"[^.!?]*$"
 )
 """Begins a question about a thing, which says nothing of what the user wants: "does the hotel have parking?"."""
+_ALSO = {"reserv": ("book",), "buy": ("purchas", "order"), "rent": ("hire",), "book": ("reserv",)}
+"""Other words for those of a slot's name."""
 _LITTLE_SAID = frozenset(
     stem(word)
     for word in word_set(
@@ -51,7 +53,8 @@ class BooleanReader:
 
     def find(self, message: str, definition: SlotDefinition, _reference: Reference) -> Sequence[Candidate]:
         """Finds the slot's own words; "no", "without" and the like before them make the value false."""
-        wanted = tuple(word for word in name_stems(definition) if word not in _LITTLE_SAID)
+        own = tuple(word for word in name_stems(definition) if word not in _LITTLE_SAID)
+        wanted = own + tuple(other for word in own for other in _ALSO.get(word, ()))
         if not wanted:
             return ()
         text = folded(message)

@@ -104,6 +104,9 @@ def fit(message: str, start: int, end: int, definition: SlotDefinition) -> float
     if lead:
         kind = _SIGNS.get(lead[1]) if lead[1] in _SIGNS else kind or _LEAD_KINDS.get(lead[1] or lead[2])
     wanted = name_stems(definition)
+    if _CHANGE.match(message, end) or (message[end : end + 1] == "-" and counted and counted[0] not in wanted):
+        # "One more" tells no number, and a "two-bedroom room" is one room.
+        return UNFIT
     if any(word in wanted for word in counted):
         return 1.0
     if kind is None or kind == "clock":
@@ -111,9 +114,6 @@ def fit(message: str, start: int, end: int, definition: SlotDefinition) -> float
         if kind in {"person", "adult"} and counted[0] in _LITTLE:
             kind = "child"
     kinds = _kinds(definition.name, definition.description)
-    if _CHANGE.match(message, end) or (message[end : end + 1] == "-" and counted and counted[0] not in wanted):
-        # "One more" tells no number, and a "two-bedroom room" is one room.
-        return UNFIT
     if part and part["of"] and kind is None:
         return UNFIT if kinds & _WHO else UNTOLD
     if kind is None and _named_before(message, start, wanted):
