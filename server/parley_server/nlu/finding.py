@@ -4,7 +4,7 @@ This module must not know intents or commands.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, time
 from itertools import islice
@@ -17,10 +17,10 @@ from parley_server.nlu.corrections import is_denied, is_inquiry
 from parley_server.nlu.free_text import FreeText
 from parley_server.nlu.slot_words import SlotWords, Spoken
 from parley_server.nlu.values import READERS
-from parley_server.nlu.values.counted import IMPLIED, UNTOLD
+from parley_server.nlu.values.counted import IMPLIED, UNTOLD, fit
 from parley_server.nlu.values.protocol import Reference, Refusal
 from parley_server.nlu.values.readers import LONGEST_SEARCH
-from parley_server.nlu.values.shifts import shifts_in
+from parley_server.nlu.values.shifts import Shift, changes_in, shifts_in
 from parley_server.nlu.values.words import folded, straight
 
 _NEAR = 0.5
@@ -43,7 +43,7 @@ _ATTEMPTS: Mapping[SlotType, re.Pattern[str]] = {
 """What a short message that was asked for looks like when it tries to be a value of a type."""
 _UNCERTAIN = frozenset({SlotType.STRING, SlotType.INTEGER, SlotType.FLOAT, SlotType.BOOLEAN})
 """The types whose values may be anything else where they stand alone."""
-_MOVED = frozenset({SlotType.DATE, SlotType.TIME})
+_MOVED = frozenset({SlotType.DATE, SlotType.TIME, SlotType.INTEGER})
 """The types whose value may be given by how far it is from the one that is known."""
 _OF_ANY_WORDS = frozenset({SlotType.STRING, SlotType.BOOLEAN})
 """The types whose value, where it was asked for, is told by the message as a whole."""
@@ -150,7 +150,7 @@ class SlotFinder:
         elif definition.type is SlotType.STRING:
             yield from self._free_texts[definition.name].find(heard.message, heard.reference)
         else:
-            shifted = _shifted(heard, definition) if definition.type in _MOVED else ()
+            shifted = _shifted(heard, definition) if definition.type in _MOVED and heard.situation.filled else ()
             yield from shifted or READERS[definition.type].find(heard.message, definition, heard.reference)
 
     def _nearness(self, heard: _Heard, definition: SlotDefinition, candidate: Candidate) -> float:
@@ -178,13 +178,22 @@ class SlotFinder:
 
 
 def _shifted(heard: _Heard, definition: SlotDefinition) -> Sequence[Candidate]:
-    """What the message moves a known date or time to."""
+    """What the message moves a known value to."""
     known = heard.situation.filled.get(definition.name)
-    if not isinstance(known, date | time):
-        return ()
+    text = heard.spoken.message[:LONGEST_SEARCH]
+    shifts: Iterable[Shift] = ()
+    if isinstance(known, date | time):
+        shifts = shifts_in(text, known)
+    elif isinstance(known, int) and not isinstance(known, bool):
+        shifts = changes_in(text, known)
     return [
-        Candidate(value=shift.value, raw=heard.message[shift.start : shift.end], start=shift.start)
-        for shift in shifts_in(heard.spoken.message[:LONGEST_SEARCH], known)
+        Candidate(
+            value=shift.value,
+            raw=heard.message[shift.start : shift.end],
+            start=shift.start,
+            score=fit(text, shift.start, shift.end, definition) if definition.type is SlotType.INTEGER else 1.0,
+        )
+        for shift in shifts
     ]
 
 

@@ -66,7 +66,7 @@ _COMPANY = re.compile(
 _PART = re.compile(r"\s(?:(?P<of>of\s(?:them|whom|which|those|these))(?:\s(?:is|are|being|will\sbe))?|is|are)\s(?:an?\s)?")
 """Stands between the number of a part and what the part is: "2 of them children", "one is a baby"."""
 _ONE_OF_US = re.compile(r"\s(?P<of>of\sus)\s(?:is|has|will)\b")
-_CHANGE = re.compile(r"\s(?:more|extra|additional|fewer|less)\b")
+_CHANGE = re.compile(r"\s(?:more|extra|additional|fewer|less|too\s(?:many|few|much))\b")
 """Makes a number a change of the one that is known."""
 _NUMERIC = frozenset(map(stem, ("integer", "float", "number", "value", "quantity", "count", "total", "size", "age")))
 """Words of a slot's name that say nothing of what it counts."""

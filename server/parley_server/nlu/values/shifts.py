@@ -1,4 +1,4 @@
-"""Changes of a date or time that is known: "a week later", "half an hour earlier", "the day before".
+"""Changes of a value that is known: "a week later", "half an hour earlier", "one more".
 
 This module must not know slots.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from parley_server.nlu.values.dates.meanings import moved
-from parley_server.nlu.values.dates.vocabulary import CLOCK_UNITS, COUNT, UNITS, number_of
+from parley_server.nlu.values.dates.vocabulary import CARDINAL, CLOCK_UNITS, COUNT, UNITS, number_of
 
 _DAYS = "|".join(UNITS)
 _CLOCK = "|".join(CLOCK_UNITS)
@@ -23,15 +23,20 @@ _SHIFTS = (
     re.compile(rf"\bthe\s(?P<unit>{_DAYS})\s(?P<side>after|before)(?=\W*$|\sthat\b|\splease\b)"),
     re.compile(r"\bthe\s(?P<side>next|following|previous)\s(?P<unit>day)(?=\W*$|\splease\b|\sinstead\b)"),
 )
+_MORE = re.compile(
+    rf"\b(?P<count>\d{{1,3}}|{CARDINAL})\s(?:(?!or\b|no\b|and\b|much\b)[a-z]+\s)?"
+    r"(?P<side>more|extra|additional|fewer|less)\b(?!\s(?:things?|questions?|times?|minutes?|moments?|details?|try)\b)"
+)
+_UP = frozenset(["more", "extra", "additional"])
 _GATE = re.compile(r"later|earlier|sooner|after|before|push|delay|postpone|move|put|bring|next|following|previous")
 _BACK = frozenset(["earlier", "sooner", "before", "up", "forward", "previous"])
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A date or time that a text makes of the one that is known."""
+    """A value that a text makes of the one that is known."""
 
-    value: date | time
+    value: date | time | int
     start: int
     end: int
 
@@ -43,6 +48,15 @@ def shifts_in(text: str, known: date | time) -> Iterator[Shift]:
             value = _shifted(known, match)
             if value is not None:
                 yield Shift(value, *match.span())
+
+
+def changes_in(text: str, known: int) -> Iterator[Shift]:
+    """Finds what a folded text changes a count to: "two more people", "one less". It says how many as "3 more" alone."""
+    for match in _MORE.finditer(text):
+        change = number_of(match["count"])
+        value = known + (change if match["side"] in _UP else -change)
+        if value >= 0:
+            yield Shift(value, *match.span())
 
 
 def _shifted(known: date | time, match: re.Match[str]) -> date | time | None:
