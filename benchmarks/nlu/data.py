@@ -72,8 +72,8 @@ def _bare(text: str) -> str:
 def microseconds(calls: Iterable[Callable[[], object]], rounds: int = 5) -> float:
     """The median time of calls, each made a few times, never twice in a row, and counted with its own median."""
     made = list(calls)
-    times = zip(*([_timed(call) for call in made] for _ in range(rounds)), strict=True)
-    return median(map(median, times)) * 1e6
+    times = [[_timed(call) for call in made] for _ in range(rounds)]
+    return median([median([of_round[place] for of_round in times]) for place in range(len(made))]) * 1e6
 
 
 def _timed(call: Callable[[], object]) -> float:

@@ -15,6 +15,7 @@ from parley_server.nlu.clauses import Clause, phrases
 _IT = "(?:(?:that|this)(?: one)?|it|everything|all|all of (?:that|it|this)|they|those|these)"
 _IS = "(?:s|re| is| was| are| would be| will be|ll be|d be)"
 _SEEMS = "(?: sounds?| looks?| seems?| feels?)(?: like)?"
+_LOOKS = "(?:is|was|would be|will be|looks|sounds|seems)"
 _VERY = "(?:very|really|so|just|quite|pretty|absolutely|all|totally|completely|perfectly|exactly|about|a)"
 _GOOD = (
     "(?:right|correct|fine|good|great|perfect|ok|okay|cool|nice|lovely|wonderful|excellent|awesome|fantastic|ideal|"
@@ -30,8 +31,8 @@ _NOT_ = "(?:dont|do not|didnt|did not|wont|will not|cant|cannot|can not|wouldnt|
 
 _SOMEBODY = "(?:i|we|they|he|she|it)"
 _TRIED = (
-    "(?: (?:it|that|this|so|already|before|yet|done|tried|once|twice|(?:two|three|several|many|a few|lots of) times|today|"
-    "yesterday|(?:this|yesterday) morning|just now|as well|too|anything|either))"
+    "(?: (?:it|that|this|so|already|before|yet|done|tried|once|twice|(?:two|three|several|many|a few|lots of) times|"
+    "today|yesterday|(?:this|yesterday) morning|just now|as well|too|anything|either))"
 )
 
 _YES_WORD = (
@@ -55,7 +56,7 @@ _NO_OBJECTION = phrases(["no (?:problem|worries|doubt|objections?)", f"(?:i )?{_
 _YES_HEAD = phrases(
     [
         _YES_WORD,
-        "confirmed|surely|by all means|sure thing|you bet|go (?:a )?head|go ahead|go for it|please do|without (?:a )?doubt",
+        "confirmed|surely|by all means|sure thing|you bet|go a?(?: )?head|go for it|please do|without (?:a )?doubt",
         _THAT_IS_GOOD,
     ]
 )
@@ -65,7 +66,7 @@ _YES_CLAUSE = phrases(
     [
         f"(?:(?:{_IT}(?:{_IS}|{_SEEMS})|sounds?|looks?|seems|{_AM})(?: {_VERY})* )?(?:{_VERY} )?{_GOOD}{_TO_ME}*",
         f"{_AM} (?:{_VERY} )?(?:{_GOOD}|happy|glad) with (?:that|this|it)",
-        f"(?:this|that|the) \\w+(?: one)? (?:(?:is|was|would be|will be|looks|sounds|seems) (?:{_VERY} )*{_GOOD}|{_WORKS}){_TO_ME}*",
+        f"(?:this|that|the) \\w+(?: one)? (?:{_LOOKS} (?:{_VERY} )*{_GOOD}|{_WORKS}){_TO_ME}*",
         f"{_IT}{_IS} (?:it|the one|what i (?:want|wanted|need|meant|said|am looking for))",
         f"(?:{_IT} )?{_WORKS}(?: {_GOOD}| perfectly| well)?{_TO_ME}*",
         "i (?:do|would|am|will|can|agree|accept|approve|think so|guess so|suppose so|hope so|confirm(?: it| that)?)",

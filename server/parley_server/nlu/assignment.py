@@ -1,9 +1,9 @@
 """Assignment: which of the values found in a message goes to which slot.
 
-One stretch of words serves one slot. Who gets it: the slot whose words stand near it, then the slot that was asked for,
-then one of the form that is being filled, of the flow that runs, and one that is still empty; among slots that are even,
-the one of the more specific type, and then in the order of the values and of the slots. This module must not know how a
-value is found.
+One stretch of words serves one slot. Who gets it: the slot whose words stand near it, then the slot that was asked
+for, then one of the form that is being filled, of the flow that runs, and one that is still empty; among slots that are
+even, the one of the more specific type, and then in the order of the values and of the slots. This module must not know
+how a value is found.
 """
 
 from collections import Counter

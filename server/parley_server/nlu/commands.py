@@ -72,7 +72,7 @@ _SKIP = phrases(
     [
         f"{_POLITE}(?:skip|pass)(?: on)?(?: {_IT}| the question| this question| this one| that one)?{_WITHAL}",
         "(?:lets )?(?:go on|move on|continue|proceed) without(?: it| that| this)?|next question(?: please)?",
-        "(?:(?:id|i would|i|we) )?(?:rather not|prefer not to|dont want to) (?:say|tell(?: you)?|answer(?: that| this)?)",
+        "(?:(?:id|i would|i|we) )?(?:rather not|prefer not to|dont want to) (?:say|tell(?: you)?|answer(?: \\w+)?)",
     ]
 )
 _SPEAKER = "(?:bot|robot|machine|computer|human(?: being)?|person|ai|real|automated)"

@@ -53,7 +53,8 @@ _NOT_MEANT = re.compile(
 )
 _INQUIRY = re.compile(
     r"^\s*(?:(?:and|also|so|but|ok|okay|great|oh|um|well|yes|no|sorry)[\s,]+)*"
-    r"(?:is(?!\s+it\s+(?:possible|ok|okay|alright|fine)\b)|are|does|do|did|has|have|was|were|what|which|who|when|where|why|how)\b(?!\s+(?:about|there|you have)\b)"
+    r"(?:is(?!\s+it\s+(?:possible|ok|okay|alright|fine)\b)|are|does|do|did|has|have|was|were|what|which|who|when|where"
+    r"|why|how)\b(?!\s+(?:about|there|you have)\b)"
     r"|\b(?:if|whether)\s+(?:it|they|the|this|that|there|he|she|you)\b"
     r"|\b(?:know|tell\s+me|ask|wonder|wondering|check|see|confirm)\s+(?:\w+\s+)?(?:if|whether|what|how|when|where)\b"
 )

@@ -191,7 +191,7 @@ def _shifted(heard: _Heard, definition: SlotDefinition) -> Sequence[Candidate]:
             value=shift.value,
             raw=heard.message[shift.start : shift.end],
             start=shift.start,
-            score=fit(text, shift.start, shift.end, definition) if definition.type is SlotType.INTEGER else 1.0,
+            score=fit(text, shift.start, shift.counted, definition) if definition.type is SlotType.INTEGER else 1.0,
         )
         for shift in shifts
     ]
@@ -263,16 +263,16 @@ def _is_barred(heard: _Heard, definition: SlotDefinition, candidate: Candidate, 
         return False
     if candidate.raw == "one" and candidate.score <= UNTOLD and nearness < _NEAR:
         return _COUNTS_ALONE.search(text, 0, start) is None
-    if heard.is_open(definition.name) or nearness >= _NEAR:
-        return False
-    if definition.type not in _UNCERTAIN and _is_all(heard.message, candidate.raw):
+    if nearness >= _NEAR or heard.is_open(definition.name) or _is_alone(heard, definition, candidate):
         return False
     return candidate.score == IMPLIED or not heard.situation.confirming or is_inquiry(text, start)
 
 
-def _is_all(message: str, raw: str) -> bool:
-    """Whether a message says nothing but a value, and please."""
-    clauses, said = clauses_of(message), clauses_of(raw)
+def _is_alone(heard: _Heard, definition: SlotDefinition, candidate: Candidate) -> bool:
+    """Whether a message says nothing but a value that can be no other slot's, and please."""
+    if definition.type in _UNCERTAIN:
+        return False
+    clauses, said = clauses_of(heard.message), clauses_of(candidate.raw)
     return len(clauses) == len(said) == 1 and clauses[0].core == said[0].words
 
 

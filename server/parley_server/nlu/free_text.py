@@ -51,7 +51,8 @@ _CAPITALS = re.compile(
 )
 _NO_NAME = word_set("""
     i hi hello hey please yes no ok okay sure thanks thank find book show play search look change actually sorry let
-    lets make get tell give reserve schedule perfect great good check number nevermind never mind wait instead rather meant mean better maybe
+    lets make get tell give reserve schedule perfect great good check number nevermind never mind wait instead rather
+    meant mean better maybe
     monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
     september october november december am pm
 """)
@@ -59,7 +60,9 @@ _IN_PLACE = re.compile(r"\b(?:in|near|around|from|into|leaving|towards?|via|thro
 _TO_PLACE = re.compile(r"\b(?:to|on|for|of|visit|visiting)\s+(?:the\s+)?$")
 _WISH = re.compile(r"\b(?:prefer|want|like|need|mean|meant|rather|choose)\s+(?:the\s+)?$", re.IGNORECASE)
 _THING = re.compile(r"\s+(?P<thing>[a-z]{3,})")
-_NOT_IN_TOWN = re.compile(r"\d|\b(?:Airport|Station|Terminal|Street|St|Avenue|Ave|Road|Rd|Hotel|Center|Centre|Mall|Plaza)\b")
+_NOT_IN_TOWN = re.compile(
+    r"\d|\b(?:Airport|Station|Terminal|Street|St|Avenue|Ave|Road|Rd|Hotel|Center|Centre|Mall|Plaza)\b"
+)
 _LEADS = {
     About.PLACE: re.compile(
         r".*\b(?:in|to|at|near|around|from|into|visit|is|be)\s+(?:the\s+)?", re.IGNORECASE | re.DOTALL
@@ -83,8 +86,8 @@ _EXPLANATION = re.compile(
 _OUTER = " \t\r\n.,;:!?\"'`\u201c\u201d\u2018\u2019-"
 
 _OWN, _SURE, _WISHED, _LIKELY, _FAINT = 0.7, 0.6, 0.45, 0.3, 0.15
-"""How sure capitals are to be the value: with a word of the slot's in them, behind a preposition of place, behind a wish,
-in the midst of a sentence, at its head."""
+"""How sure capitals are to be the value: with a word of the slot's in them, behind a preposition of place, behind a
+wish, in the midst of a sentence, at its head."""
 _FITTING = 0.05
 """What a town is surer to be named by capitals than another place is."""
 _SHORT = 3

@@ -192,7 +192,5 @@ class _Reading:
         """The answer in the light of the rest: what corrects what is to be confirmed does not confirm it."""
         if not self.situation.confirming or self.situation.requested in slots:
             return self.answer
-        withdrawn = (
-            self.answer is Answer.YES and yes_but(self.clauses) and (self.revising or wants_other(self.clauses))
-        )
+        withdrawn = self.answer is Answer.YES and yes_but(self.clauses) and (self.revising or wants_other(self.clauses))
         return Answer.NO if correction or withdrawn else self.answer

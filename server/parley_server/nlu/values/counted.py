@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import takewhile
 
 from parley_server.core.slots import SlotDefinition
+from parley_server.nlu.clauses import word_set
 from parley_server.nlu.values.numerals import SMALL, TENS
 from parley_server.nlu.values.party import party_in
 from parley_server.nlu.values.words import WORD, name_stems, stem, stems_of
@@ -57,13 +58,15 @@ _BEFORE = re.compile(r"([$€£¥₹#])\s*$|\b(at|rated|age|aged)\s+$")
 _AFTER = re.compile(r"\s*([$€£¥₹%])")
 _LEAD_KINDS: Mapping[str, str] = {"at": "clock", "rated": "star", "age": "year", "aged": "year", "#": "label"}
 _UNNUMBERED = re.compile(r"\b(?:(?P<none>no)|an?|my|our|another)\s(?=(?P<words>[a-z-]+(?:\s[a-z-]+){0,2}))")
-_PHRASE_ENDS = frozenset("a an the and or of for with without in at on to from is are my our".split())
+_PHRASE_ENDS = word_set("a an the and or of for with without in at on to from is are my our")
 _NONE_OF = re.compile(r"\b(?:no|without(?:\sany)?)\s([a-z]+(?:\s[a-z]+){0,2})\b")
 _COMPANY = re.compile(
     r"\b(?P<alone>(?:just|only)\s(?:for\s)?(?:me|myself)(?!\sand\b)|by\smyself|on\smy\sown)\b"
     r"|\bboth\sof\sus\b"
 )
-_PART = re.compile(r"\s(?:(?P<of>of\s(?:them|whom|which|those|these))(?:\s(?:is|are|being|will\sbe))?|is|are)\s(?:an?\s)?")
+_PART = re.compile(
+    r"\s(?:(?P<of>of\s(?:them|whom|which|those|these))(?:\s(?:is|are|being|will\sbe))?|is|are)\s(?:an?\s)?"
+)
 """Stands between the number of a part and what the part is: "2 of them children", "one is a baby"."""
 _ONE_OF_US = re.compile(r"\s(?P<of>of\sus)\s(?:is|has|will)\b")
 _CHANGE = re.compile(r"\s(?:more|extra|additional|fewer|less|too\s(?:many|few|much))\b")
@@ -78,9 +81,7 @@ _GROUP = re.compile(r"\b(?:party|group|family|company|total)\sof\s+$|\bthere\s(?
 _LITTLE = frozenset(["little", "small", "young", "smaller"])
 _BREAK = re.compile(
     r"[,.;:!?()]|\b(?:and|or|for|from|to|on|in|at|with|per|by|the|that|please|i|we|this|next|last|every|each|today|tonight"
-    r"|tomorrow|instead)\b|\d|(?<![a-z-])(?:"
-    + "|".join((*SMALL, *TENS))
-    + r")\b"
+    r"|tomorrow|instead)\b|\d|(?<![a-z-])(?:" + "|".join((*SMALL, *TENS)) + r")\b"
 )
 
 

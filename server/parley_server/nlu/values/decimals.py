@@ -1,7 +1,7 @@
 """Digits with marks in them: which mark parts the decimals, and which the thousands.
 
-"1,234.56", "1.234,56" and "1 234,56" tell it themselves, and so does "49,90". Of "1.234" and "1,234" the language of the
-locale decides. This module must not know numerals in words.
+"1,234.56", "1.234,56" and "1 234,56" tell it themselves, and so does "49,90". Of "1.234" and "1,234" the language of
+the locale decides. This module must not know numerals in words.
 """
 
 import re

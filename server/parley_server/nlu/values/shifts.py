@@ -24,7 +24,8 @@ _SHIFTS = (
     re.compile(r"\bthe\s(?P<side>next|following|previous)\s(?P<unit>day)(?=\W*$|\splease\b|\sinstead\b)"),
 )
 _MORE = re.compile(
-    rf"\b(?P<count>\d{{1,3}}|{CARDINAL})\s(?:(?!or\b|no\b|and\b|much\b)[a-z]+\s)?"
+    rf"\b(?P<count>\d{{1,3}}|{CARDINAL})"
+    r"(?P<noun>\s(?!or\b|no\b|and\b|much\b|(?:more|extra|additional|fewer|less)\b)[a-z]+)?\s"
     r"(?P<side>more|extra|additional|fewer|less)\b(?!\s(?:things?|questions?|times?|minutes?|moments?|details?|try)\b)"
 )
 _UP = frozenset(["more", "extra", "additional"])
@@ -39,6 +40,8 @@ class Shift:
     value: date | time | int
     start: int
     end: int
+    counted: int = 0
+    """Where the words begin that say what is counted."""
 
 
 def shifts_in(text: str, known: date | time) -> Iterator[Shift]:
@@ -51,12 +54,12 @@ def shifts_in(text: str, known: date | time) -> Iterator[Shift]:
 
 
 def changes_in(text: str, known: int) -> Iterator[Shift]:
-    """Finds what a folded text changes a count to: "two more people", "one less". It says how many as "3 more" alone."""
+    """Finds what a folded text changes a count to: "two more people", "one less"."""
     for match in _MORE.finditer(text):
         change = number_of(match["count"])
         value = known + (change if match["side"] in _UP else -change)
         if value >= 0:
-            yield Shift(value, *match.span())
+            yield Shift(value, *match.span(), match.end("count") if match["noun"] else match.end())
 
 
 def _shifted(known: date | time, match: re.Match[str]) -> date | time | None:

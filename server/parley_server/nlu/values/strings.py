@@ -19,7 +19,9 @@ _LEAD_IN = re.compile(
     re.IGNORECASE,
 )
 _ANYTHING = word_set("it that this name answer")
-_NAMED = frozenset(map(stem, word_set("name person who customer guest patient passenger driver user contact recipient")))
+_NAMED = frozenset(
+    map(stem, word_set("name person who customer guest patient passenger driver user contact recipient"))
+)
 """Words of a definition that is about somebody: "call me Al" leads to a name alone."""
 _COURTESY = re.compile(r"[,\s]+(?:please|thanks|thank\syou)[\s.!]*$", re.IGNORECASE)
 _OUTER = " \t\r\n.,;:!?\"'`\u201c\u201d\u2018\u2019"

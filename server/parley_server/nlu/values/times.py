@@ -72,8 +72,10 @@ _FORMS = tuple(
         (r"\d{4}", r"(?<![\d:.,/-])(?P<hour>\d{2})(?P<minute>\d{2})(?=\s?(?:hours|hrs|h)\b)"),
         (
             r"\d\s?(?:h|uhr)\b",
-            r"(?<![\d:.,/-])(?P<hour>\d{1,2})\s?(?P<told>uhr|(?<=(?:1[3-9]|2[0-3]))h|(?<=(?:1[3-9]|2[0-3])\s)h)\b"
-            r"(?:\s(?P<minute>[0-5]\d)\b)?",
+            (
+                r"(?<![\d:.,/-])(?P<hour>\d{1,2})\s?(?P<told>uhr|(?<=(?:1[3-9]|2[0-3]))h|(?<=(?:1[3-9]|2[0-3])\s)h)\b"
+                r"(?:\s(?P<minute>[0-5]\d)\b)?"
+            ),
         ),
         (r"\bhalf\s", rf"(?<!\ba\s)\b(?P<minute>half)(?P<sep>\s){_HOUR}(?![:\d])"),
         (
@@ -236,7 +238,10 @@ def _clock(hour: int, minute: int, second: int = 0) -> time | None:
 
 def _stands_alone(text: str, match: re.Match[str]) -> bool:
     """Whether a number that has no sign of a time counts nothing either: "8", "maybe 8 or so"."""
-    return _NO_NOUN_BEHIND.match(text, match.end()) is not None and _NO_NOUN_BEFORE.search(text, 0, match.start()) is not None
+    return (
+        _NO_NOUN_BEHIND.match(text, match.end()) is not None
+        and _NO_NOUN_BEFORE.search(text, 0, match.start()) is not None
+    )
 
 
 def _hour_of_day(words: str, half: str, part: str) -> tuple[int | None, bool]:
