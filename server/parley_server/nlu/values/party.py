@@ -6,6 +6,7 @@ This module must not know slots.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from parley_server.nlu.values.numerals import SMALL
 
@@ -45,6 +46,7 @@ class Member:
     end: int
 
 
+@lru_cache(maxsize=8)
 def party_in(text: str) -> Sequence[Member]:
     """Finds the members of a party in a folded text; empty if it names none, or does not tell how many they are."""
     found = _PARTY.search(text) if _GATE.search(text) else None

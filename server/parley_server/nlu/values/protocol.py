@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Protocol
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
@@ -20,14 +21,19 @@ class Reference:
     @property
     def language(self) -> str:
         """The language of the locale, lower case: `en`."""
-        return self.locale.replace("_", "-").partition("-")[0].lower()
+        return _language_and_region(self.locale)[0]
 
     @property
     def region(self) -> str:
         """The country of the locale, upper case; if the locale names none, `US` for English, else empty."""
-        subtags = self.locale.replace("_", "-").split("-")[1:]
-        default = "US" if self.language == "en" else ""
-        return next((subtag.upper() for subtag in subtags if len(subtag) == 2), default)
+        return _language_and_region(self.locale)[1]
+
+
+@lru_cache(maxsize=64)
+def _language_and_region(locale: str) -> tuple[str, str]:
+    language, *subtags = locale.replace("_", "-").split("-")
+    default = "US" if language.lower() == "en" else ""
+    return language.lower(), next((subtag.upper() for subtag in subtags if len(subtag) == 2), default)
 
 
 @dataclass(frozen=True, slots=True)
