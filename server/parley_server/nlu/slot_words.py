@@ -56,6 +56,8 @@ _TYPE_NAMES: Mapping[SlotType, str] = {
 }
 _LONGEST_NAME = 5
 _NEVER = re.compile(r"(?!)")
+_DETERMINERS = 3
+"""How many of them stand before a noun at the most; a bound keeps a search through "my my my …" short."""
 _DETERMINER = "(?:the|my|that|this|your|our|another|a different|a new|different|other|new|wrong|which|its)"
 _CHANGE = phrases(
     [
@@ -201,4 +203,4 @@ def _mention(definition: SlotDefinition, definitions: Sequence[SlotDefinition]) 
     same_type = [d for d in definitions if d.type is definition.type]
     if len(same_type) == 1 and definition.type in _TYPE_NAMES:
         names.append(_TYPE_NAMES[definition.type])
-    return f"(?:{_DETERMINER} )*(?:{'|'.join(names)})s?"
+    return f"(?:{_DETERMINER} ){{0,{_DETERMINERS}}}(?:{'|'.join(names)})s?"

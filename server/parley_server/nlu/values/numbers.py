@@ -48,6 +48,8 @@ _SCALES = {"K": 10**3, "M": 10**6}
 """The thousands and millions of "60 MUSD"."""
 _TOLD = 0.9
 """The score of a number of people who are told one by one."""
+_MOST = 20
+"""How many numbers of a message are looked at: nobody says more, and each is measured against what stands about it."""
 _LARGEST_WHOLE = 2**63 - 1
 """The largest whole number that a turn can carry."""
 
@@ -74,7 +76,7 @@ class NumberReader:
         """Finds the numbers; the score says whether what they count is what the slot is about."""
         low = folded(message)
         found = []
-        for numeral in _numerals(straight(message), reference) if has_numeral(low) else ():
+        for numeral in _numerals(straight(message), reference)[:_MOST] if has_numeral(low) else ():
             value, start, end = self._typed(numeral.value), numeral.start, numeral.end
             if not isinstance(value, Refusal):
                 score = fit(low, start, end, definition)
