@@ -65,6 +65,8 @@ def read(
     confirming: bool = False,
     intents: tuple[IntentExamples, ...] = (),
     extracted: Mapping[str, str] | None = None,
+    form: tuple[str, ...] = (),
+    flow: frozenset[str] = frozenset(),
 ) -> Understanding:
     situation = Situation(
         now=NOW,
@@ -74,6 +76,8 @@ def read(
         requested=requested,
         confirming=confirming,
         intents=intents,
+        form=form,
+        flow=flow,
     )
     return _RULES.read(message, situation)
 

@@ -111,7 +111,7 @@ _NO_NOUN_BEHIND = re.compile(
     r"on|for|today|tomorrow|at|but|maybe|and|too|ok|okay|good|fine|great|instead|i|we|it)\b))"
 )
 _NO_NOUN_BEFORE = re.compile(
-    r"(?:^|\b(?:say|maybe|perhaps|probably|possibly|prefer|like|want|need|it|that's|thats|is|be|(?<!\d\s)to|and|or|then|sorry|"
+    r"(?:^|\b(?:between|say|maybe|perhaps|probably|possibly|prefer|like|want|need|it|that's|thats|is|be|(?<!\d\s)to|and|or|then|sorry|"
     r"wait|actually|rather|please|do|doing|take|later|earlier|well|um|uh|hm+|ok|okay|yes|sure|think|guess|mean|meant|"
     r"said|also|works|just|no|not|the)\b|[.,;!?-])\W*$"
 )

@@ -133,3 +133,81 @@ def test_every_whole_number_is_read_back(number: int) -> None:
 def test_no_sequence_of_number_words_is_too_much(words: list[str]) -> None:
     for value in found(" ".join(words), FLOAT):
         assert isinstance(value, float)
+
+
+@pytest.mark.parametrize(
+    ("words", "american", "german"),
+    [
+        ("49,90", 49.9, 49.9),
+        ("1.234,56", 1234.56, 1234.56),
+        ("1,234.56", 1234.56, 1234.56),
+        ("1 234,56", 1234.56, 1234.56),
+        ("1'234.50", 1234.5, 1234.5),
+        ("1.234.567", 1_234_567.0, 1_234_567.0),
+        ("20 000", 20_000.0, 20_000.0),
+        ("1.234", 1.234, 1234.0),
+        ("1,234", 1234.0, 1.234),
+        ("EUR 1.000", 1000.0, 1000.0),
+        ("1.000,- \u20ac", 1000.0, 1000.0),
+        ("twenty dollars and fifty cents", 20.5, 20.5),
+        ("49 euros 90", 49.9, 49.9),
+    ],
+)
+def test_the_marks_in_a_number_tell_decimals_from_thousands_or_else_the_locale_does(
+    words: str, american: float, german: float
+) -> None:
+    assert parsed(words, FLOAT) == american
+    assert parsed(words, FLOAT, locale="de-DE") == german
+
+
+@pytest.mark.parametrize("words", ["6 or 7", "6-8", "one fifty", "between 6 and 8"])
+def test_of_several_numbers_one_is_asked_for(words: str) -> None:
+    assert "one number alone" in refusal(words, INTEGER).reason
+    assert not read(words, slots=(slot(SlotType.INTEGER, "guests"),), requested="guests").slots
+
+
+@pytest.mark.parametrize("words", ["9" * 400, "one million billion trillion"])
+def test_a_number_beyond_what_a_turn_carries_is_said_to_be_too_large(words: str) -> None:
+    assert "too large" in refusal(words, INTEGER).reason
+
+
+PARTY = (
+    slot(SlotType.INTEGER, "guests", description="how many people come"),
+    slot(SlotType.INTEGER, "children", description="how many of the guests are children"),
+)
+FAMILY = (slot(SlotType.INTEGER, "adults"), slot(SlotType.INTEGER, "kids"))
+
+
+@pytest.mark.parametrize(
+    ("message", "guests", "children"),
+    [
+        ("4 people, 2 of them children", 4, 2),
+        ("five people, three of whom are kids", 5, 3),
+        ("it's for 4 of us, 1 is a baby", 4, 1),
+        ("4 (2 kids)", 4, 2),
+        ("3 adults and 2 children", 5, 2),
+        ("me, my wife and our two sons", 4, 2),
+        ("my parents and I", 3, None),
+        ("party of 6 with a kid", 6, 1),
+        ("just me", 1, None),
+        ("me and my friends", None, None),
+        ("one of us is pregnant", None, None),
+    ],
+)
+def test_the_whole_of_a_party_is_told_from_its_parts(message: str, guests: int | None, children: int | None) -> None:
+    found = values(read(message, slots=PARTY, requested="guests"))
+
+    assert (found.get("guests"), found.get("children")) == (guests, children)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("me with my mom and dad", {"adults": 3}),
+        ("3 adults, 1 child", {"adults": 3, "kids": 1}),
+        ("two adults, two kids and a baby", {"adults": 2, "kids": 3}),
+        ("dad", {}),
+    ],
+)
+def test_people_who_are_told_one_by_one_are_counted_by_kind(message: str, expected: dict[str, int]) -> None:
+    assert values(read(message, slots=FAMILY)) == expected

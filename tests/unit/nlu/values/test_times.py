@@ -3,9 +3,11 @@ from datetime import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.values import found, parsed, refusal, slot
+from support.reading import read, values
+from support.values import NOW, found, parsed, refusal, slot
 
 from parley_server.core.slots import SlotType
+from parley_server.nlu.values import READERS, Reference
 
 TIME = slot(SlotType.TIME)
 
@@ -31,6 +33,15 @@ TIME = slot(SlotType.TIME)
         ("12 at night", "00:00"),
         ("in half an hour", "10:30"),
         ("in two hours", "12:00"),
+        ("half seven", "19:30"),
+        ("730", "19:30"),
+        ("1930", "19:30"),
+        ("7 30", "19:30"),
+        ("19h30", "19:30"),
+        ("20 Uhr", "20:00"),
+        ("8 uhr 15", "08:15"),
+        ("19 h", "19:00"),
+        ("around noonish", "12:00"),
     ],
 )
 def test_a_time_is_read(words: str, expected: str) -> None:
@@ -88,3 +99,54 @@ def test_two_times_are_no_one_time() -> None:
 def test_a_time_that_is_written_out_is_read_back(moment: time) -> None:
     assert parsed(moment.isoformat(), TIME) == moment
     assert parsed(f"at {moment:%I:%M:%S %p}", TIME) == moment
+
+
+RULED = slot(SlotType.TIME, validator=lambda _value, _known: None)
+GUESTS = slot(SlotType.INTEGER, "guests")
+
+
+@pytest.mark.parametrize(
+    ("message", "expected", "others"),
+    [
+        ("at 8", "08:00", ("20:00",)),
+        ("half past 7", "19:30", ("07:30",)),
+        ("8 in the evening", "20:00", ()),
+        ("8pm", "20:00", ()),
+        ("14:30", "14:30", ()),
+    ],
+)
+def test_the_other_half_of_the_day_is_left_to_the_slots_rules(
+    message: str, expected: str, others: tuple[str, ...]
+) -> None:
+    (candidate,) = READERS[SlotType.TIME].find(message, RULED, Reference(now=NOW))
+
+    assert candidate.value == time.fromisoformat(expected)
+    assert candidate.others == tuple(map(time.fromisoformat, others))
+    (unruled,) = READERS[SlotType.TIME].find(message, TIME, Reference(now=NOW))
+    assert unruled.others == ()
+
+
+def test_the_definition_tells_the_half_of_the_day() -> None:
+    assert parsed("8", slot(SlotType.TIME, "dinner_time")) == time(20)
+    assert parsed("6", slot(SlotType.TIME, description="when you have breakfast")) == time(6)
+
+
+@pytest.mark.parametrize(
+    ("message", "requested", "expected"),
+    [
+        ("eight", "value", {"value": time(8)}),
+        ("eight", "guests", {"guests": 8}),
+        ("maybe 8 or so", "value", {"value": time(8)}),
+        ("8 people", "value", {"guests": 8}),
+        ("7 for 4", "value", {"value": time(19), "guests": 4}),
+        ("room 8", "value", {"guests": 8}),
+        ("six pm, no wait, seven", "", {"value": time(19)}),
+        ("at 7, sorry, 8", "", {"value": time(8)}),
+        ("7:30 or 8", "value", {}),
+        ("between 7 and 8", "value", {}),
+    ],
+)
+def test_a_bare_hour_is_a_time_where_one_was_asked_for_or_is_replaced(
+    message: str, requested: str, expected: dict[str, object]
+) -> None:
+    assert values(read(message, slots=(TIME, GUESTS), requested=requested)) == expected
