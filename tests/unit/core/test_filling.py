@@ -7,6 +7,7 @@ from support.conversations import NOW, context, settle, understood
 
 from parley_server.core.filling import FormFiller, SlotFiller
 from parley_server.core.slots import (
+    Candidate,
     Choice,
     Rejection,
     Rule,
@@ -15,7 +16,7 @@ from parley_server.core.slots import (
     SlotValue,
     ValidationScope,
 )
-from parley_server.core.understanding import Answer
+from parley_server.core.understanding import Answer, Understanding
 from parley_server.errors import AssistantFailed
 
 
@@ -174,3 +175,51 @@ def test_the_first_missing_slot_is_asked_for_by_attempt(attempts: int, prompt: s
 
 def test_a_slot_without_a_prompt_is_asked_for_by_name() -> None:
     assert FILLER.next_prompt("at") == "What is the at?"
+
+
+def evening(value: SlotValue, known: ValidationScope) -> str | None:
+    assert isinstance(value, time)
+    return None if value >= time(18) or known.slots.get("day") == date(2026, 3, 7) else "in the evening only"
+
+
+TABLE = SlotFiller(
+    [
+        SlotDefinition(name="day", type=SlotType.DATE),
+        SlotDefinition(name="at", type=SlotType.TIME, validator=evening),
+    ]
+)
+
+
+def at_eight() -> Candidate:
+    return Candidate(value=time(8), raw="8", others=(time(20),))
+
+
+def test_of_what_words_may_mean_the_rules_choose() -> None:
+    after, change = TABLE.fill(context(), Understanding(message="…", slots={"at": at_eight()}), NOW)
+
+    assert after.slots == {"at": time(20)}
+    assert not change.rejected
+
+
+def test_words_of_which_no_meaning_is_taken_are_refused_for_the_first() -> None:
+    candidate = Candidate(value=time(3), raw="3", others=(time(15),))
+
+    _, change = TABLE.fill(context(), Understanding(message="…", slots={"at": candidate}), NOW)
+
+    assert [(refused.reason, refused.raw) for refused in change.rejected] == [("in the evening only", "3")]
+
+
+def test_words_that_may_mean_what_is_known_change_nothing() -> None:
+    before = context(slots={"at": time(20)})
+
+    after, _ = TABLE.fill(before, Understanding(message="…", slots={"at": at_eight()}), NOW)
+
+    assert after is before
+
+
+def test_a_rule_sees_what_the_message_gives_for_the_slots_defined_before() -> None:
+    day = Candidate(value=date(2026, 3, 7), raw="Saturday")
+
+    after, _ = TABLE.fill(context(), Understanding(message="…", slots={"at": at_eight(), "day": day}), NOW)
+
+    assert after.slots == {"day": date(2026, 3, 7), "at": time(8)}

@@ -286,6 +286,8 @@ def test_understanding_is_told_what_was_asked(confirming: Talk) -> None:
     first, last = confirming.situations[0], confirming.situations[-1]
     assert (first.requested, first.confirming) == ("day", False)
     assert (last.requested, last.confirming, last.filled) == ("", True, {"day": FRIDAY, "at": THREE})
+    assert (first.form, last.form) == (("day", "at"), ())
+    assert first.flow == last.flow == {"day", "at"}
     assert set(first.slots) == {"day", "at"}
     assert [known.name for known in first.intents] == ["hours", "survey", "book", "thanks"]
 

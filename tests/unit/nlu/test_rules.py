@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.reading import BOOKED, BOOKING, INTENTS, NOW, slot
 
+from parley_server.core.filling import SlotFiller
 from parley_server.core.slots import SlotDefinition, SlotType, SlotValue
 from parley_server.core.understanding import Situation
 from parley_server.models.consultation import Consultation
@@ -48,11 +49,14 @@ WORDS = st.sampled_from(
             yes no not cancel help change the date time email to from Paris London Monday or tomorrow March 30 3 three
             two one at 15:00 4pm ada@example.org ada@@x . , ? ! but is my name I'm Ada reason with parking 555-867-5309
             $20 make it sorry actually I meant any whatever book an appointment people seats until checking out
+            1e999 10**400 99999999999999999999 49,90 1.234,56 Feb 30th 25:00 half past 8 wait no, one more less later
+            earlier an hour week day after before since between and of them kids my wife me none same as dunno
         """)
         ),
-        *("\u0130", "\u00df", "\ufb01", "\u2019", "\n"),
+        *("\u0130", "\u00df", "\ufb01", "\u2019", "\n", "\u200b", "\u202e", "\x00", "\x1b[31m", "\uff13", "\u0663"),
     ]
 )
+FILLER = SlotFiller((*BOOKING, *OTHERS))
 MESSAGES = st.one_of(st.text(), st.lists(WORDS, max_size=14).map(" ".join))
 DEFINITIONS = st.lists(st.sampled_from((*BOOKING, *OTHERS)), unique_by=lambda definition: definition.name)
 
@@ -67,6 +71,8 @@ def situations(draw: st.DrawFn) -> Situation:
         slots={definition.name: definition for definition in slots},
         filled=known,
         requested=draw(st.sampled_from([*(definition.name for definition in slots), "", "gone"])),
+        form=tuple(definition.name for definition in slots[::2]),
+        flow=frozenset(definition.name for definition in slots[:3]),
         confirming=draw(st.booleans()),
         intents=draw(st.sampled_from([INTENTS, ()])),
     )
@@ -82,6 +88,8 @@ def test_any_text_is_understood_with_typed_values_at_places_that_do_not_overlap(
     for name, candidate in understanding.slots.items():
         assert type(candidate.value) is PYTHON_TYPES.get(situation.slots[name].type, str)
         assert candidate.raw
+        assert all(type(other) is type(candidate.value) for other in candidate.others)
+        assert FILLER.mistyped(name, candidate.value) is None
         assert message[candidate.start : candidate.end] == candidate.raw
     spans = sorted((candidate.start, candidate.end) for candidate in understanding.slots.values())
     assert all(end <= start for (_, end), (start, _) in pairwise(spans))
@@ -142,3 +150,19 @@ async def test_what_was_prepared_is_understood_the_same() -> None:
     message = "book support on Monday"
 
     assert await prepared.understand(message, situation) == await RULES.understand(message, situation)
+
+
+REPEATED = [
+    "my ", "the ", "1 ", "9, ", "10:30 ", "a@b.", "+1 ", "(a+)+$", "\u200b", "no, ", "A vs. ", "me, my wife and ",
+    "not Friday but ", "a week before ", "between 1 and ", "8, no wait, ", "the reason is ", "same as before as ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", REPEATED)
+def test_a_message_however_long_is_read(words: str) -> None:
+    """A time that grows with the square of the length would run into the limit of a test."""
+    slots = {definition.name: definition for definition in (*BOOKING, *OTHERS)}
+    message = (words * 64 * 1024)[: 64 * 1024]
+    situation = Situation(now=NOW, slots=slots, filled=BOOKED, requested="reason", confirming=True, intents=INTENTS)
+
+    assert RULES.read(message, situation).message == message

@@ -282,3 +282,48 @@ def test_what_the_definitions_own_code_has_found_is_read_as_the_slots_type(
     said = read("order No. 7-3 for 2 nights", slots=[CODED, nights], extracted={"order": words})
 
     assert values(said) == expected
+
+
+PARTY = (
+    slot("portions", SlotType.INTEGER, "how much food"),
+    slot("guests", SlotType.INTEGER, "how many come"),
+    slot("delivery", SlotType.DATE, "when the food comes"),
+    slot("visit", SlotType.DATE, "the day of the visit"),
+    slot("name"),
+)
+
+
+@pytest.mark.parametrize(
+    ("form", "flow", "requested", "message", "expected"),
+    [
+        (("guests", "visit"), (), "", "5 on Friday", {"guests": 5, "visit": march(6)}),
+        ((), ("guests", "visit"), "", "5 on Friday", {"guests": 5, "visit": march(6)}),
+        (("visit",), ("guests", "visit"), "visit", "Friday, 5 of us", {"guests": 5, "visit": march(6)}),
+        (("guests",), ("guests",), "guests", "4, no, 5", {"guests": 5}),
+        (("guests",), ("guests",), "guests", "4 and 5", {"guests": 4}),
+        (("guests",), ("guests",), "", "5 portions", {"portions": 5}),
+        ((), (), "", "5 on Friday", {"portions": 5, "delivery": march(6)}),
+        (("name",), ("name",), "name", "12345", {"name": "12345"}),
+    ],
+)
+def test_the_slots_of_the_form_and_of_the_flow_come_before_others(
+    form: Sequence[str], flow: Sequence[str], requested: str, message: str, expected: dict[str, SlotValue]
+) -> None:
+    understanding = read(message, slots=PARTY, form=tuple(form), flow=frozenset(flow), requested=requested)
+
+    assert values(understanding) == expected
+
+
+def test_a_bare_value_of_another_slot_is_no_name() -> None:
+    understanding = read("support please", filled={"service": "sales"}, requested="name")
+
+    assert values(understanding) == {"service": "support"}
+
+
+def test_a_slot_that_is_named_for_none_takes_none() -> None:
+    subtitles = slot("subtitle_language", SlotType.CHOICE, "", "English None")
+    vegans = slot("vegan_meals", SlotType.INTEGER)
+
+    understanding = read("no subtitles and no vegan meals", slots=(subtitles, vegans))
+
+    assert values(understanding) == {"subtitle_language": "None", "vegan_meals": 0}

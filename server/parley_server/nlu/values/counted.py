@@ -4,7 +4,7 @@ This module must not know how a numeral is read.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import takewhile
 
@@ -59,7 +59,7 @@ _AFTER = re.compile(r"\s*([$€£¥₹%])")
 _LEAD_KINDS: Mapping[str, str] = {"at": "clock", "rated": "star", "age": "year", "aged": "year", "#": "label"}
 _UNNUMBERED = re.compile(r"\b(?:(?P<none>no)|an?|my|our|another)\s(?=(?P<words>[a-z-]+(?:\s[a-z-]+){0,2}))")
 _PHRASE_ENDS = word_set("a an the and or of for with without in at on to from is are my our")
-_NONE_OF = re.compile(r"\b(?:no|without(?:\sany)?)\s([a-z]+(?:\s[a-z]+){0,2})\b")
+_NONE_OF = re.compile(r"\b(?:no|without(?:\sany)?)\s(?=(?P<words>[a-z]+(?:\s[a-z]+){0,2})\b)")
 _COMPANY = re.compile(
     r"\b(?P<alone>(?:just|only)\s(?:for\s)?(?:me|myself)(?!\sand\b)|by\smyself|on\smy\sown)\b"
     r"|\bboth\sof\sus\b"
@@ -159,16 +159,19 @@ def implied(message: str, definition: SlotDefinition) -> tuple[int, slice, float
         return (1 if company["alone"] else 2), slice(*company.span()), IMPLIED
     own = name_stems(definition)
     for match in _NONE_OF.finditer(message) if own else ():
-        if {*own} <= {stem(word) for word in match[1].split()}:
-            return 0, slice(*match.span()), UNTOLD
+        if {*own} <= {stem(word) for word in _noun_phrase(match["words"])}:
+            return 0, slice(match.start(), match.end("words")), UNTOLD
     wanted = kinds & _COUNTABLE
     for match in _UNNUMBERED.finditer(message) if wanted else ():
-        words = takewhile(lambda word: word not in _PHRASE_ENDS, match["words"].split())
-        noun = next((word for word in words if _KIND_OF.get(stem(word)) in wanted), None)
+        noun = next((word for word in _noun_phrase(match["words"]) if _KIND_OF.get(stem(word)) in wanted), None)
         if noun:
             end = message.index(noun, match.end()) + len(noun)
             return (0 if match["none"] else 1), slice(match.start(), end), IMPLIED
     return None
+
+
+def _noun_phrase(words: str) -> Iterator[str]:
+    return takewhile(lambda word: word not in _PHRASE_ENDS, words.split())
 
 
 def _fit_of(kind: str | None, wanted: frozenset[str]) -> float:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from support.values import NOW, found, parsed, refusal, slot
 
 from parley_server.core.slots import SlotType
+from parley_server.nlu.values import READERS, Reference
 from parley_server.nlu.values.dates.calendar_days import easter
 from parley_server.nlu.values.dates.grammar import dates_in
 from parley_server.nlu.values.dates.meanings import When
@@ -27,6 +28,10 @@ READINGS = {
         "3/1": "2027-03-01",
         "due on 5.12": "2026-05-12",
         "05 07 2026": "2026-05-07",
+    },
+    "offsets": {
+        "a week on Friday": "2026-03-13",
+        "last night": "2026-03-03",
     },
     "months": {
         "March 8th": "2026-03-08",
@@ -254,3 +259,70 @@ def test_a_distance_beyond_the_calendar_is_refused() -> None:
 @given(weeks=st.integers(min_value=1, max_value=9999))
 def test_a_distance_in_weeks_is_counted_from_today(weeks: int) -> None:
     assert parsed(f"in {weeks} weeks", DATE) == NOW.date() + timedelta(weeks=weeks)
+
+
+RULED = slot(SlotType.DATE, validator=lambda _value, _known: None)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected", "others"),
+    [
+        ("Monday", "2026-03-09", ("2026-03-02",)),
+        ("the 5th", "2026-03-05", ("2026-02-05",)),
+        ("March 1st", "2027-03-01", ("2026-03-01",)),
+        ("12/24", "2026-12-24", ("2025-12-24",)),
+        ("Christmas", "2026-12-25", ("2025-12-25",)),
+        ("next Monday", "2026-03-09", ()),
+        ("March 1st, 2027", "2027-03-01", ()),
+        ("a week after Monday", "2026-03-16", ()),
+        ("tomorrow", "2026-03-05", ()),
+    ],
+)
+def test_the_last_such_day_is_left_to_the_slots_rules(message: str, expected: str, others: tuple[str, ...]) -> None:
+    (candidate,) = READERS[SlotType.DATE].find(message, RULED, Reference(now=NOW))
+
+    assert candidate.value == date.fromisoformat(expected)
+    assert candidate.others == tuple(map(date.fromisoformat, others))
+    (unruled,) = READERS[SlotType.DATE].find(message, DATE, Reference(now=NOW))
+    assert unruled.others == ()
+
+
+def test_since_means_a_day_of_the_past_and_so_does_its_name() -> None:
+    since = slot(SlotType.DATE, "since")
+
+    assert parsed("since Monday", DATE) == date(2026, 3, 2)
+    assert parsed("Monday", since) == date(2026, 3, 2)
+    assert parsed("for about two weeks", since) == date(2026, 2, 18)
+    assert parsed("three days", since) == date(2026, 3, 1)
+    assert found("for three days", DATE) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("wensday", [date(2026, 3, 11)]),
+        ("toomorow at 8", [date(2026, 3, 5)]),
+        ("Thrusday next week or the 3rd of febuary", [date(2026, 3, 12), date(2027, 2, 3)]),
+        ("on sundy, I mean mondy", [date(2026, 3, 8), date(2026, 3, 9)]),
+        ("a sundae on sunny mondays", []),
+    ],
+)
+def test_a_mistyped_day_or_month_is_read(message: str, expected: list[date]) -> None:
+    assert found(message, DATE) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("this weekend", "this weekend"),
+        ("maybe sometime next week?", "next week"),
+        ("at the end of the month please", "end of the month"),
+        ("in mid March", "mid march"),
+        ("since last week", "last week"),
+    ],
+)
+def test_a_time_of_many_days_is_asked_to_be_one(words: str, named: str) -> None:
+    refused = refusal(words, DATE)
+
+    assert "more than one day" in refused.reason
+    assert refused.raw == named
