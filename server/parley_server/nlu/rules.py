@@ -7,11 +7,11 @@ This module must not know the conversation beyond its `Situation`.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from parley_server.core.slots import Candidate, SlotType
-from parley_server.core.understanding import Answer, Command, Situation, Understanding
+from parley_server.core.understanding import Answer, Command, IntentMatch, Situation, Understanding
 from parley_server.nlu.answers import answer_of
 from parley_server.nlu.clauses import clauses_of, phrases
 from parley_server.nlu.commands import order_of
@@ -74,8 +74,7 @@ class _Reading:
         yes_or_no = situation.confirming or (self.asked is not None and self.asked.type is SlotType.BOOLEAN)
         self.answer = answer_of(self.clauses, asked=yes_or_no)
         self.mentioned = finder.words.mentioned(self.clauses)
-        least = self._least_score()
-        self.intents = tuple(intent for intent in classifier.match(message) if intent.score >= least)
+        self.intents = self._likely(classifier.match(message))
 
     def understanding(self) -> Understanding:
         findings = self.finder.find(self.message, self.situation, revising=self.revising)
@@ -99,14 +98,20 @@ class _Reading:
             correction=correction,
         )
 
+    def _likely(self, matches: Sequence[IntentMatch]) -> tuple[IntentMatch, ...]:
+        """Those of the intents that are likely in the light of what was asked and of what else the message is."""
+        answers = self.asked is not None or self.situation.confirming
+        # A word or two look like an intent by chance, and rather answer what was asked.
+        if matches and answers and matches[0].score < STRONG and self.message.count(" ") < _FEW:
+            return ()
+        least = self._least_score()
+        return tuple(intent for intent in matches if intent.score >= least)
+
     def _least_score(self) -> float:
         """How sure an intent must be, in the light of what else the message is."""
         # "No, thanks" is an answer that is polite, and no thanks.
         if self.answer and all(not c.core or answer_of([c], asked=True) for c in self.clauses):
             return 1.0
-        # A word or two look like an intent by chance, and rather answer what was asked.
-        if (self.asked or self.situation.confirming) and self.message.count(" ") < _FEW:
-            return STRONG
         # "The time" takes the time up that was given: it asks for no time of opening.
         if self.mentioned.isdisjoint(self.situation.filled):
             return 0.0

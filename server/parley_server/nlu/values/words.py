@@ -35,7 +35,7 @@ _MARKS = str.maketrans({
     **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
     **dict.fromkeys("\u00a0\u2007\u2009\u202f", " "),
     "\u2026": ".",
-    **{full: full - 0xFEE0 for full in range(0xFF01, 0xFF5F)},
+    **{chr(full): chr(full - 0xFEE0) for full in range(0xFF01, 0xFF5F)},
 })  # fmt: skip
 
 
