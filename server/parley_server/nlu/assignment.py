@@ -156,7 +156,9 @@ def _meant(offers: Sequence[Offer], message: str) -> Sequence[Offer]:
                 continue
             bounds = before.type in _BOUNDED and are_bounds(message, slice(before.candidate.start, end), start)
             if bounds or are_alternatives(message, end, start):
-                dropped |= {(_RANK[before.type], before.candidate.start), (_RANK[before.type], start)}
+                # What was asked for and left open is nothing else either: of guests, "around 6 or 7" is no time.
+                rank = 0 if before.asked and not bounds else _RANK[before.type]
+                dropped |= {(rank, before.candidate.start), (rank, start)}
             elif is_replaced(message, end, start):
                 dropped.add((_RANK[before.type], before.candidate.start))
     return [o for o in offers if not any(_RANK[o.type] >= rank and o.candidate.start == at for rank, at in dropped)]

@@ -99,6 +99,7 @@ def test_a_message_says_what_people_mean_by_it(
     ("assistant", "before", "message"),
     [
         ("restaurant", GUESTS, "6-8 people"),
+        ("restaurant", GUESTS, "around 6 or 7"),
         ("restaurant", GUESTS, "1e999 people"),
         ("restaurant", DAY, "this weekend"),
         ("restaurant", TIME, "between 7 and 8"),
