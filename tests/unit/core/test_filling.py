@@ -185,7 +185,7 @@ def evening(value: SlotValue, known: ValidationScope) -> str | None:
 TABLE = SlotFiller(
     [
         SlotDefinition(name="day", type=SlotType.DATE),
-        SlotDefinition(name="at", type=SlotType.TIME, validator=evening),
+        SlotDefinition(name="at", type=SlotType.TIME, validators=(evening,)),
     ]
 )
 
@@ -195,7 +195,7 @@ def at_eight() -> Candidate:
 
 
 def test_of_what_words_may_mean_the_rules_choose() -> None:
-    after, change = TABLE.fill(context(), Understanding(message="…", slots={"at": at_eight()}), NOW)
+    after, change = settle(TABLE.fill(context(), Understanding(message="…", slots={"at": at_eight()}), NOW))
 
     assert after.slots == {"at": time(20)}
     assert not change.rejected
@@ -204,7 +204,7 @@ def test_of_what_words_may_mean_the_rules_choose() -> None:
 def test_words_of_which_no_meaning_is_taken_are_refused_for_the_first() -> None:
     candidate = Candidate(value=time(3), raw="3", others=(time(15),))
 
-    _, change = TABLE.fill(context(), Understanding(message="…", slots={"at": candidate}), NOW)
+    _, change = settle(TABLE.fill(context(), Understanding(message="…", slots={"at": candidate}), NOW))
 
     assert [(refused.reason, refused.raw) for refused in change.rejected] == [("in the evening only", "3")]
 
@@ -212,7 +212,7 @@ def test_words_of_which_no_meaning_is_taken_are_refused_for_the_first() -> None:
 def test_words_that_may_mean_what_is_known_change_nothing() -> None:
     before = context(slots={"at": time(20)})
 
-    after, _ = TABLE.fill(before, Understanding(message="…", slots={"at": at_eight()}), NOW)
+    after, _ = settle(TABLE.fill(before, Understanding(message="…", slots={"at": at_eight()}), NOW))
 
     assert after is before
 
@@ -220,6 +220,6 @@ def test_words_that_may_mean_what_is_known_change_nothing() -> None:
 def test_a_rule_sees_what_the_message_gives_for_the_slots_defined_before() -> None:
     day = Candidate(value=date(2026, 3, 7), raw="Saturday")
 
-    after, _ = TABLE.fill(context(), Understanding(message="…", slots={"at": at_eight(), "day": day}), NOW)
+    after, _ = settle(TABLE.fill(context(), Understanding(message="…", slots={"at": at_eight(), "day": day}), NOW))
 
     assert after.slots == {"day": date(2026, 3, 7), "at": time(8)}

@@ -157,7 +157,7 @@ class TimeReader:
                 raw=message[reading.start : reading.end],
                 start=reading.start,
                 score=reading.score,
-                others=(reading.other,) if reading.other and definition.validator else (),
+                others=(reading.other,) if reading.other and definition.validators else (),
             )
             for reading in _readings(folded(message), reference.now, definition)
             if reading.value is not None

@@ -261,7 +261,7 @@ def test_a_distance_in_weeks_is_counted_from_today(weeks: int) -> None:
     assert parsed(f"in {weeks} weeks", DATE) == NOW.date() + timedelta(weeks=weeks)
 
 
-RULED = slot(SlotType.DATE, validator=lambda _value, _known: None)
+RULED = slot(SlotType.DATE, validators=(lambda _value, _known: None,))
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_a_time_that_is_written_out_is_read_back(moment: time) -> None:
     assert parsed(f"at {moment:%I:%M:%S %p}", TIME) == moment
 
 
-RULED = slot(SlotType.TIME, validator=lambda _value, _known: None)
+RULED = slot(SlotType.TIME, validators=(lambda _value, _known: None,))
 GUESTS = slot(SlotType.INTEGER, "guests")
 
 

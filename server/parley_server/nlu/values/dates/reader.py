@@ -64,7 +64,7 @@ class DateReader:
                 value=reading.day,
                 raw=message[reading.start : reading.end],
                 start=reading.start,
-                others=(reading.past,) if reading.past and definition.validator else (),
+                others=(reading.past,) if reading.past and definition.validators else (),
             )
             for reading in _readings(folded(message), reference.language, _when(definition, reference))
             if reading.day is not None
