@@ -115,7 +115,7 @@ class Parts:
             return intent_is(source).or_else(built_in) if built_in else intent_is(source)
         if built_in:
             return built_in
-        if re.fullmatch(r"[A-Za-z]\w*", source) and source not in NAMES:
+        if re.fullmatch(r"[A-Za-z]\w*", source) and source not in {*NAMES, "true", "false"}:
             self.defect(path, f"no condition and no intent is called `{source}`{self._meant(source)}")
             return ALWAYS
         test = self.attempt(path, lambda: self.expressions.condition(source))
