@@ -241,8 +241,8 @@ class Compilation:
 
     def _recent_turns(self) -> int:
         profile = self.model.model
-        # Turns are summed up when as many again have been left out.
-        shown = profile.recent_turns * (2 if profile.older is Older.SUMMARIZE else 1) if self._parts.has_texts else 0
+        # Turns are summed up when as many again were taken; as many more are loaded where that failed for a while.
+        shown = profile.recent_turns * (3 if profile.older is Older.SUMMARIZE else 1) if self._parts.has_texts else 0
         return max(shown, _RECENT_TURNS if self._parts.has_code or self._may_hand_off() else 0)
 
     def _may_hand_off(self) -> bool:

@@ -11,7 +11,7 @@ from parley_server.core.slots import Choice, GiveUp, SlotDefinition, SlotType
 from parley_server.core.understanding import Situation
 from parley_server.core.withholding import shown_messages
 
-OPTION = "(option)"
+OPTION = "_option"
 """The slot that the choice among several intents is read as; no slot of an assistant can have this name."""
 
 

@@ -42,7 +42,7 @@ class ModelProfile:
     recent_turns: int = 10
     """How many of the last turns it is shown at the most."""
     prompt_tokens: int = 3000
-    """About how long its prompt may be; the oldest turns are left out first."""
+    """About how many tokens of them; the oldest are left out first."""
     older: Older = Older.DROP
     sensitive: bool = False
     """Whether it may be shown, and may propose, the values of sensitive slots."""

@@ -11,6 +11,8 @@ from parley_server.core.slots import SlotDefinition, SlotsChange, SlotValue
 
 WITHHELD = "…"
 """What stands in the place of what is withheld."""
+_LETTERS = re.compile(r"[^\W_]")
+_BETWEEN = r"[\W_]{0,3}"
 
 
 def shown_slots(slots: Mapping[str, SlotValue], definitions: Mapping[str, SlotDefinition]) -> Mapping[str, SlotValue]:
@@ -24,21 +26,24 @@ def shown_slots(slots: Mapping[str, SlotValue], definitions: Mapping[str, SlotDe
 def shown_messages(context: ConversationContext, definitions: Mapping[str, SlotDefinition]) -> tuple[Message, ...]:
     """The messages of the turns that were loaded: two of each, the user's and the answer.
 
-    A message that may hold the value of a sensitive slot is withheld whole. Without definitions nothing is.
+    A turn whose message may hold the value of a sensitive slot is withheld whole: what answered it may repeat that, in
+    a writing of its own. Without definitions nothing is withheld.
     """
     if not context.history:
         return ()
     secrets = secrets_of(context, definitions)
     messages: list[Message] = []
     for turn in context.history:
-        said = WITHHELD if turn.private and definitions else without(turn.user_message, secrets)
-        messages += [Message("user", said), Message("assistant", without(turn.reply, secrets))]
+        private = turn.private and bool(definitions)
+        said, answered = (WITHHELD if private else without(text, secrets) for text in (turn.user_message, turn.reply))
+        messages += [Message("user", said), Message("assistant", answered)]
     return tuple(messages)
 
 
 def without(text: str, secrets: Iterable[str]) -> str:
-    """A text without these others, however they are written in letters large and small."""
-    patterns = [re.escape(secret) for secret in sorted(set(secrets), key=len, reverse=True) if secret.strip()]
+    """A text without these others, in letters large or small, and with any blanks and signs between their letters."""
+    spelled = (_LETTERS.findall(secret) or [re.escape(secret)] for secret in set(secrets) if secret.strip())
+    patterns = [_BETWEEN.join(letters) for letters in sorted(spelled, key=len, reverse=True)]
     return re.sub("|".join(patterns), WITHHELD, text, flags=re.IGNORECASE) if patterns else text
 
 

@@ -24,6 +24,8 @@ _HEALTHY = frozenset({ModelFault.REFUSED})
 _ATTEMPTS = 2
 _FAILURES = 5
 _REST = timedelta(seconds=5)
+_FAIR = timedelta(seconds=1)
+"""A model that had less time than this has not failed: its caller was in a hurry."""
 _REPEATS_EARNED = 0.1
 """How many repeats each call earns: when most calls fail, repeats would make it worse."""
 _MOST_REPEATS = 10.0
@@ -69,10 +71,9 @@ class ModelCalls:
         """
         for attempt in self._attempts():
             try:
-                async with self._call(request, until):
-                    # A whole answer has no first token that could be seen.
-                    async with asyncio.timeout_at(min(until, _now() + self._limits.first_token.total_seconds())):
-                        return await self._provider.complete(request)
+                # A whole answer has no first token that could be seen.
+                async with self._call(request, until), _silence(self._limits.first_token, until):
+                    return await self._provider.complete(request)
             except ModelUnavailable as error:
                 if not self._repeat(error, attempt, until):
                     raise
@@ -84,21 +85,24 @@ class ModelCalls:
             begun = False
             try:
                 async with self._call(request, until), aclosing(self._provider.stream(request)) as pieces:
-                    while True:
-                        silence = self._limits.next_token if begun else self._limits.first_token
-                        async with asyncio.timeout_at(min(until, _now() + silence.total_seconds())):
-                            piece = await anext(pieces)
+                    while not isinstance(piece := await self._next(pieces, until, begun=begun), Finish):
                         begun = True
                         yield piece
-                        if isinstance(piece, Finish):
-                            return
             except ModelUnavailable as error:
                 if begun or not self._repeat(error, attempt, until):
                     raise
+            else:
+                # The call is over and counted before its end is handed out: nobody asks for more after that.
+                yield piece
+                return
 
     async def close(self) -> None:
         """Gives back what the provider holds."""
         await self._provider.close()
+
+    async def _next(self, pieces: AsyncGenerator[Piece, None], until: float, *, begun: bool) -> Piece:
+        async with _silence(self._limits.next_token if begun else self._limits.first_token, until):
+            return await anext(pieces)
 
     @asynccontextmanager
     async def _call(self, request: ModelRequest, until: float) -> AsyncIterator[None]:
@@ -110,7 +114,10 @@ class ModelCalls:
             yield
         except TimeoutError:
             outcome = ModelFault.TIMEOUT
-            self._breaker.fail()
+            if _now() >= until and _now() - began < _FAIR.total_seconds():
+                self._breaker.abandon()
+            else:
+                self._breaker.fail()
             raise ModelUnavailable(ModelFault.TIMEOUT) from None
         except ModelUnavailable as error:
             outcome = error.fault
@@ -133,6 +140,8 @@ class ModelCalls:
 
     async def _admit(self, until: float) -> None:
         """Waits for a place among the calls."""
+        if _now() >= until:
+            raise ModelUnavailable(ModelFault.TIMEOUT)
         self._check_breaker()
         if self._places.locked() and self._waiting >= self._limits.waiting:
             raise ModelUnavailable(ModelFault.BUSY)
@@ -163,6 +172,11 @@ class ModelCalls:
         again = error.fault in _PASSING and attempt < _ATTEMPTS and self._repeats >= 1 and _now() < until
         self._repeats -= again
         return again
+
+
+def _silence(limit: timedelta, until: float) -> asyncio.Timeout:
+    """Bounds a wait for the model."""
+    return asyncio.timeout_at(min(until, _now() + limit.total_seconds()))
 
 
 def _now() -> float:

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from parley_server.core.context import Usage
 from parley_server.errors import ModelFault, ModelUnavailable
 from parley_server.models.calls import ModelCalls
+from parley_server.models.prompts import tokens_in, tokens_of
 from parley_server.models.protocol import Finish, ModelRequest, Piece, Purpose
 from parley_server.models.spending import Spending
 
@@ -42,25 +43,33 @@ class Consultation:
         self._tenant = tenant
         self._before = used or Usage()
         self._deadline = deadline
-        self._answers: dict[Purpose, str] = {}
+        self._answers: dict[Purpose, str | ModelUnavailable] = {}
         self.usage = Usage()
         """What the turn has used so far."""
         self.degraded = False
         """Whether the model was wanted and gave no answer."""
 
     async def ask(self, request: ModelRequest) -> str:
-        """A whole answer. Asked again for the same purpose, the turn gets the same one: one call does for it.
+        """A whole answer. Asked again for the same purpose, the turn gets the same one, or the same failure.
 
         Raises:
             ModelUnavailable: There is none.
         """
         if request.purpose not in self._answers:
-            calls = self._admitted()
-            left = self._deadline - asyncio.get_running_loop().time() - _RESERVE
-            completion = await calls.complete(request, until=self._deadline - _RESERVE - left * _SHARE)
-            self._count(completion.finish.usage)
-            self._answers[request.purpose] = completion.text
-        return self._answers[request.purpose]
+            try:
+                self._answers[request.purpose] = await self._asked(request)
+            except ModelUnavailable as error:
+                self._answers[request.purpose] = error
+        answer = self._answers[request.purpose]
+        if isinstance(answer, ModelUnavailable):
+            raise answer
+        return answer
+
+    async def _asked(self, request: ModelRequest) -> str:
+        left = self._deadline - asyncio.get_running_loop().time() - _RESERVE
+        completion = await self._admitted().complete(request, until=self._deadline - _RESERVE - left * _SHARE)
+        self._count(completion.finish.usage or _estimate(request, len(completion.text.encode())))
+        return completion.text
 
     async def write(self, request: ModelRequest) -> AsyncGenerator[Piece, None]:
         """The pieces of an answer as they come; close it when it is left.
@@ -68,11 +77,19 @@ class Consultation:
         Raises:
             ModelUnavailable: There is none, or it broke off.
         """
-        async with aclosing(self._admitted().stream(request, until=self._deadline - _RESERVE)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, Finish):
-                    self._count(piece.usage)
-                yield piece
+        written, usage = 0, None
+        try:
+            async with aclosing(self._admitted().stream(request, until=self._deadline - _RESERVE)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Finish):
+                        usage = piece.usage
+                    else:
+                        written += len(piece.encode())
+                    yield piece
+        finally:
+            # What was written costs, also where it broke off or was given up.
+            if usage or written:
+                self._count(usage or _estimate(request, written))
 
     def _admitted(self) -> ModelCalls:
         if self._calls is None:
@@ -85,3 +102,8 @@ class Consultation:
         self.usage += usage
         if self._spending:
             self._spending.add(self._tenant, usage)
+
+
+def _estimate(request: ModelRequest, written: int) -> Usage:
+    """About what a call took whose server did not count, after so many bytes were written."""
+    return Usage(sum(tokens_of(message.text) for message in request.messages), tokens_in(written))

@@ -7,7 +7,7 @@ what a failing server says goes on from here.
 
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
@@ -26,6 +26,8 @@ _LONGEST_ANSWER = 1024 * 1024
 _LONGEST_EVENT = 64 * 1024
 """Bytes."""
 _LONGEST_PAUSE = timedelta(minutes=2)
+_MOST_TOKENS = 10_000_000
+"""More than any call can use: what a server counts is kept, and added up."""
 _OPEN_CONNECTIONS = 2000
 _DONE = b"[DONE]"
 
@@ -114,24 +116,24 @@ class OpenAIProvider:
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Piece, None]:
         """Has an answer written, and hands out its pieces as they come."""
         reason: FinishReason | None = None
-        usage, empty = Usage(), True
-        async with self._response(request, stream=True) as body:
-            try:
-                async for data in event_data(body, longest=_LONGEST_EVENT):
-                    if data == _DONE:
-                        break
-                    chunk = _read(_chunk, data)
-                    usage = _usage(chunk.usage) if chunk.usage else usage
-                    for choice in chunk.choices[:1]:
-                        if choice.delta.refusal:
-                            raise ModelUnavailable(ModelFault.REFUSED)
-                        if choice.delta.content:
-                            empty = False
-                            yield choice.delta.content
-                        if choice.finish_reason:
-                            reason = _reason(choice.finish_reason)
-            except ValueError:
-                raise ModelUnavailable(ModelFault.GARBLED) from None
+        usage, empty = None, True
+        async with (
+            self._response(request, stream=True) as body,
+            aclosing(event_data(body, longest=_LONGEST_EVENT)) as events,
+        ):
+            async for data in events:
+                if data == _DONE:
+                    break
+                chunk = _read(_chunk, data)
+                usage = _usage(chunk.usage) or usage
+                for choice in chunk.choices[:1]:
+                    if choice.delta.refusal:
+                        raise ModelUnavailable(ModelFault.REFUSED)
+                    if choice.delta.content:
+                        empty = False
+                        yield choice.delta.content
+                    if choice.finish_reason:
+                        reason = _reason(choice.finish_reason)
         if reason is None or empty:
             # The stream ended, but not the answer, or there was none.
             raise ModelUnavailable(ModelFault.GARBLED)
@@ -158,6 +160,8 @@ class OpenAIProvider:
             yield response.aiter_raw()
         except ModelUnavailable:
             raise
+        except ValueError:
+            raise ModelUnavailable(ModelFault.GARBLED) from None
         except (OpenAIError, httpx2.HTTPError, OSError, EOFError) as error:
             raise ModelUnavailable(ModelFault.UNREACHABLE) from error
         finally:
@@ -204,7 +208,7 @@ def _pause(response: httpx2.Response) -> timedelta:
 def _read(decoder: "msgspec.json.Decoder[_Read]", data: bytes) -> _Read:
     try:
         return decoder.decode(data)
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         raise ModelUnavailable(ModelFault.GARBLED) from None
 
 
@@ -218,5 +222,7 @@ def _reason(given: str) -> FinishReason:
         raise ModelUnavailable(ModelFault.GARBLED) from None
 
 
-def _usage(tokens: _Tokens | None) -> Usage:
-    return Usage(max(tokens.prompt_tokens, 0), max(tokens.completion_tokens, 0)) if tokens else Usage()
+def _usage(tokens: _Tokens | None) -> Usage | None:
+    if tokens is None:
+        return None
+    return Usage(*(min(max(count, 0), _MOST_TOKENS) for count in (tokens.prompt_tokens, tokens.completion_tokens)))

@@ -4,8 +4,10 @@ Only what authors and parley itself say is put into them; what users say goes in
 """
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 
 from jinja2 import Environment, StrictUndefined, Template
 
@@ -15,6 +17,10 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
     autoescape=False,  # noqa: S701  # what it writes is no page
 )
+
+_LONGEST_VALUE = 500
+"""Characters."""
+_MOST_VALUES = 100
 
 
 class Prompt:
@@ -43,4 +49,15 @@ def tokens_of(text: str) -> int:
 
     Tokenizers differ and are large; four bytes a token is usual for English, three leave room for other languages.
     """
-    return len(text.encode()) // 3 + 4
+    return tokens_in(len(text.encode()))
+
+
+def tokens_in(size: int) -> int:
+    """The same for a text of so many bytes."""
+    return size // 3 + 4
+
+
+def shortened(values: Mapping[str, object]) -> dict[str, str]:
+    """Values in words, as far as a prompt has room for them: each cut, and the last ones where there are very many."""
+    first = max(len(values) - _MOST_VALUES, 0)
+    return {name: str(value)[:_LONGEST_VALUE] for name, value in islice(values.items(), first, None)}

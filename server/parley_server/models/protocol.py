@@ -52,7 +52,8 @@ class Finish:
     """The end of what a model writes."""
 
     reason: FinishReason
-    usage: Usage
+    usage: Usage | None
+    """None: the server did not count."""
 
 
 @dataclass(frozen=True, slots=True)

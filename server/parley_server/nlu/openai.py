@@ -15,12 +15,14 @@ from parley_server.core.understanding import Situation, Understanding
 from parley_server.core.withholding import WITHHELD, shown_slots, without
 from parley_server.errors import ModelUnavailable
 from parley_server.models.consultation import Consultation
-from parley_server.models.prompts import prompt
+from parley_server.models.prompts import prompt, shortened
 from parley_server.models.protocol import SYSTEM, ModelRequest, Purpose
 from parley_server.nlu.proposals import KINDS, read_proposal, schema_of, understanding_of
 from parley_server.nlu.rules import RulesUnderstander
 
 _MOST_TOKENS = 700
+_LONGEST_QUESTION = 2000
+"""Characters; what a reply asks stands at its end."""
 
 
 class OpenAIUnderstander:
@@ -40,8 +42,9 @@ class OpenAIUnderstander:
         if proposed is None:
             return by_rules
         # What the model was not shown, it could not find.
-        own = {name: found for name, found in by_rules.slots.items() if self._withheld(situation.slots.get(name))}
-        refused = tuple(found for found in by_rules.rejected if self._withheld(situation.slots.get(found.slot)))
+        shown = self._shown(situation)
+        own = {name: found for name, found in by_rules.slots.items() if name not in shown}
+        refused = tuple(found for found in by_rules.rejected if found.slot not in shown)
         return replace(
             proposed,
             slots={**proposed.slots, **own},
@@ -58,9 +61,11 @@ class OpenAIUnderstander:
         """
         if self._withheld(situation.slots.get(situation.requested)):
             return None
-        shown = {name: slot for name, slot in situation.slots.items() if not self._withheld(slot)}
-        secrets = [found.raw for name, found in by_rules.slots.items() if name not in shown]
-        secrets += [found.raw for found in by_rules.rejected if found.slot not in shown]
+        shown = self._shown(situation)
+        withheld = [name for name, slot in situation.slots.items() if self._withheld(slot)]
+        secrets = [found.raw for name, found in by_rules.slots.items() if name in withheld]
+        secrets += [found.raw for found in by_rules.rejected if found.slot in withheld]
+        secrets += [str(situation.filled[name]) for name in withheld if name in situation.filled]
         try:
             answer = await consultation.ask(self._request(without(message, secrets), shown, situation))
             proposal = read_proposal(answer)
@@ -69,19 +74,23 @@ class OpenAIUnderstander:
             return None
         return understanding_of(proposal, message, replace(situation, slots=shown))
 
+    def _shown(self, situation: Situation) -> Mapping[str, SlotDefinition]:
+        """The slots that the model may find: none that is sensitive, none that the author has a pattern or code for."""
+        return {name: slot for name, slot in situation.slots.items() if not (self._withheld(slot) or slot.extractor)}
+
     def _withheld(self, definition: SlotDefinition | None) -> bool:
         return definition is not None and definition.sensitive and not self._profile.sensitive
 
     def _request(self, message: str, slots: Mapping[str, SlotDefinition], situation: Situation) -> ModelRequest:
         instructions = prompt("understand")
-        asked = situation.recent[-1].text if situation.recent else ""
+        asked = situation.recent[-1].text[-_LONGEST_QUESTION:] if situation.recent else ""
         known = situation.filled if self._profile.sensitive else shown_slots(situation.filled, situation.slots)
         data = {
             "now": situation.now.strftime("%A, %Y-%m-%d %H:%M %Z"),
             "asked": asked,
             "requested_slot": situation.requested or None,
             "yes_or_no": situation.confirming,
-            "known": {name: value for name, value in known.items() if value != WITHHELD},
+            "known": shortened({name: value for name, value in known.items() if value != WITHHELD}),
             "message": message,
         }
         described = [

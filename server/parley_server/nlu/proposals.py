@@ -4,7 +4,6 @@ A model proposes, nothing more. Each value passes through the same functions as 
 does not declare is dropped.
 """
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
@@ -35,6 +34,10 @@ _SCORE = 0.9
 _STEP = 0.05
 """How much less sure the next one is: so little that the user is asked which of them was meant."""
 _MOST_INTENTS = 3
+
+
+_LONGEST_VALUE = 4096
+"""Characters; what is longer is nobody's answer, and would take long to read."""
 
 
 class Proposal(msgspec.Struct):
@@ -75,7 +78,7 @@ def read_proposal(text: str) -> Proposal:
     """
     try:
         return _decoder.decode(text.encode())
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         raise ModelUnavailable(ModelFault.GARBLED) from None
 
 
@@ -86,7 +89,7 @@ def understanding_of(proposal: Proposal, message: str, situation: Situation) -> 
     rejected: list[Rejection] = []
     for name, given in proposal.slots.items():
         definition = situation.slots.get(name)
-        if definition is None or given is None:
+        if definition is None or given is None or len(str(given)) > _LONGEST_VALUE:
             continue
         raw, start = _words(given, message, whole=name == situation.requested)
         value = READERS[definition.type].parse(given, definition, reference)
@@ -110,10 +113,11 @@ def understanding_of(proposal: Proposal, message: str, situation: Situation) -> 
 
 def _words(given: object, message: str, *, whole: bool) -> tuple[str, int]:
     """The words of a message that a value was read from, as far as they can be found, and where they begin."""
-    found = re.search(re.escape(str(given)), message, re.IGNORECASE)
-    if found:
-        return found[0], found.start()
-    return (message if whole else str(given)), 0
+    words = str(given)
+    start = message.lower().find(words.lower())
+    if start >= 0:
+        return message[start : start + len(words)], start
+    return (message if whole else words), 0
 
 
 def _member(kind: type[_Kind], name: str | None) -> _Kind | None:

@@ -5,6 +5,7 @@ that this declares. A file that was changed adds a version; the one before stays
 """
 
 from collections.abc import Iterable
+from itertools import chain
 
 from parley_server.core.assistant import Assistant
 from parley_server.core.context import ConversationContext
@@ -53,6 +54,10 @@ class Catalogue:
         if versions is None:
             raise UnknownAssistant(name, f"there is no assistant `{name}`; loaded: {', '.join(sorted(self.names))}")
         return versions[0]
+
+    def loaded(self, name: str = "") -> Iterable[Assistant]:
+        """Every version of the assistant of that name; of all of them for an empty name."""
+        return chain.from_iterable(self._versions.get(n, ()) for n in ([name] if name else self._versions))
 
     def resume(self, context: ConversationContext) -> tuple[ConversationContext, Assistant]:
         """A session and the version that it goes on with, moved to that version if it was another one's.

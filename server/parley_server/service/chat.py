@@ -129,8 +129,9 @@ class Chat:
         wait = timedelta(seconds=max(deadline - loop.time(), 0)) if command.queue else timedelta(0)
         telling = Telling(running)
         async with asyncio.timeout_at(deadline) as limit:
-            recent = self._recent_turns(self._catalogue.find(command.assistant))
-            async with self._store.open(key, request_id=command.request_id, recent=recent, wait=wait) as opened:
+            async with self._store.open(
+                key, request_id=command.request_id, recent=self._recent_turns(command), wait=wait
+            ) as opened:
                 if opened.repeat and not command.dry_run:
                     self._replay(telling, command, key, opened.repeat, opened.stored)
                     return
@@ -155,9 +156,12 @@ class Chat:
             # The commit found the request_id among the turns: a driver sent it twice, or another server was first.
             self._replay(telling, command, key, record, await self._store.read(key))
 
-    def _recent_turns(self, assistant: Assistant) -> int:
-        """How many of the last turns to load: only an assistant that looks back pays for that."""
-        return max(assistant.recent_turns, self._understander_of(assistant).recent_turns)
+    def _recent_turns(self, command: ChatCommand) -> int:
+        """How many of the last turns to load: as many as any assistant looks back that may lead the session."""
+        if not command.session_id:
+            return 0
+        assistants = self._catalogue.loaded(command.assistant)
+        return max((max(a.recent_turns, self._understander_of(a).recent_turns) for a in assistants), default=0)
 
     async def _decide(
         self, command: ChatCommand, key: SessionKey, opened: OpenSession, telling: Telling, deadline: float

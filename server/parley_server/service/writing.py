@@ -16,15 +16,18 @@ from parley_server.core.generation import Generated, ModelProfile, Older
 from parley_server.core.withholding import WITHHELD, secrets_of, shown_messages, shown_slots, without
 from parley_server.errors import ModelFault, ModelUnavailable
 from parley_server.models.consultation import Consultation
-from parley_server.models.prompts import prompt, tokens_of
+from parley_server.models.prompts import prompt, shortened, tokens_of
 from parley_server.models.protocol import SYSTEM, Finish, ModelRequest, Purpose
 
 Tell: TypeAlias = Callable[[Decision, str], None]
 """Is told what a turn has come to, and its reply so far."""
 
 _SUMMARY_TOKENS = 250
-_LONGEST = 15 * 1024
+_LONGEST_REPLY = 15 * 1024
 """Characters; a model that writes more is stopped there."""
+_LONGEST_SUMMARY = 2000
+_LEAST_EXCERPT = 50
+"""Characters."""
 _UNWRITABLE = dict.fromkeys({*range(32), *range(127, 160), *range(0xD800, 0xE000)} - {9, 10})
 """Control characters, and halves of characters."""
 _ECHO = 80
@@ -44,24 +47,38 @@ async def write(effect: Generate, consultation: Consultation, tell: Tell) -> Gen
 
 async def _stream(effect: Generate, pages: "_Pages", consultation: Consultation, tell: Tell) -> str:
     before = effect.so_far.reply + " " if effect.so_far.reply else ""
-    instructions = prompt("reply").write(locale=effect.locale, instructions="", task="")
+    recites = _Recital(prompt("reply").write(locale=effect.locale, instructions="", task=""))
     request = _request(effect, pages)
+    room = max(_LONGEST_REPLY - len(before), 0)
     text = shown = ""
     async with aclosing(consultation.write(request)) as pieces:
         async for piece in pieces:
             if isinstance(piece, Finish):
                 break
             text += _cleaned(piece)
-            shown = text.strip()
-            if len(shown) >= _ECHO and shown[-_ECHO:] in instructions:
-                # The model recites what it was told, and what the author told it would come next.
+            if recites(text):
+                # It gives away what it was told, and what the author told it would come next.
                 raise ModelUnavailable(ModelFault.GARBLED)
+            shown = text.strip()[:room]
             tell(effect.so_far, before + shown)
-            if len(text) > _LONGEST:
+            if len(text) > room:
                 break
     if not shown:
         raise ModelUnavailable(ModelFault.GARBLED)
     return shown
+
+
+class _Recital:
+    """Whether a text that grows recites instructions."""
+
+    def __init__(self, instructions: str) -> None:
+        self._parts = frozenset(instructions[n : n + _ECHO] for n in range(len(instructions) - _ECHO + 1))
+        self._seen = 0
+
+    def __call__(self, text: str) -> bool:
+        ends = range(max(self._seen, _ECHO), len(text) + 1)
+        self._seen = len(text)
+        return any(text[end - _ECHO : end] in self._parts for end in ends)
 
 
 class _Pages:
@@ -72,8 +89,8 @@ class _Pages:
         definitions = {} if profile.sensitive else effect.definitions
         secrets = secrets_of(context, definitions)
         private = effect.so_far.private and not profile.sensitive
-        self.slots = shown_slots(context.slots, definitions)
-        self.already_said = without(effect.so_far.reply, secrets)
+        self.slots = shortened(shown_slots(context.slots, definitions))
+        self.already_said = WITHHELD if private else without(effect.so_far.reply, secrets)
         self.message = WITHHELD if private else without(effect.message, secrets)
         messages = shown_messages(context, definitions)
         through = context.summary.through if context.summary else 0
@@ -84,9 +101,9 @@ class _Pages:
         ]
         fitting = _fitting([pair for _, pair in turns], profile)
         self.shown = [message for _, pair in turns[len(turns) - fitting :] for message in pair]
-        # Most of what is summed up is left out only later, so that not every turn pays for a summary.
-        left = len(turns) - min(fitting, profile.recent_turns) if fitting < len(turns) else 0
-        self.left = turns[:left]
+        # Turns are summed up many at once, so that not every turn pays for a summary.
+        due = profile.older is Older.SUMMARIZE and (fitting < len(turns) or len(turns) >= 2 * profile.recent_turns)
+        self.left = turns[: len(turns) - min(fitting, profile.recent_turns)] if due else []
         self.summary = context.summary
 
 
@@ -109,7 +126,7 @@ def _request(effect: Generate, pages: _Pages) -> ModelRequest:
     data: dict[str, object] = {
         "now": effect.now.strftime("%A, %Y-%m-%d %H:%M"),
         "phase": context.phase.value,
-        "slots": dict(pages.slots),
+        "slots": pages.slots,
         "already_said": pages.already_said,
         "message": pages.message,
     }
@@ -131,10 +148,11 @@ def _request(effect: Generate, pages: _Pages) -> ModelRequest:
 
 async def _summary(pages: _Pages, profile: ModelProfile, consultation: Consultation) -> Summary | None:
     """Sums up the turns that have no room any more; None: there are none, or it could not be done now."""
-    if profile.older is not Older.SUMMARIZE or not pages.left:
+    if not pages.left:
         return None
     instructions = prompt("summarize")
-    messages = [{message.role: message.text} for _, pair in pages.left for message in pair]
+    longest = max(profile.prompt_tokens // len(pages.left), _LEAST_EXCERPT)
+    messages = [{message.role: message.text[:longest]} for _, pair in pages.left for message in pair]
     data = {"summary": pages.summary.text if pages.summary else "", "messages": messages}
     request = ModelRequest(
         purpose=Purpose.SUMMARIZE,
@@ -148,7 +166,8 @@ async def _summary(pages: _Pages, profile: ModelProfile, consultation: Consultat
         text = await consultation.ask(request)
     except ModelUnavailable:
         return None
-    return Summary(_cleaned(text).strip(), through=pages.left[-1][0])
+    summary = _cleaned(text).strip()[:_LONGEST_SUMMARY]
+    return Summary(summary, through=pages.left[-1][0]) if summary else None
 
 
 def _cleaned(text: str) -> str:
