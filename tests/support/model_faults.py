@@ -280,3 +280,18 @@ class Failing:
         fails = self._chance.random() < self._share
         self.failed += fails
         await (self._failure if fails else self._otherwise).answer(exchange)
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A server that sends these bytes, as the data of one event if it is asked for a stream."""
+
+    body: bytes
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Answers one call."""
+        if exchange.request.streamed:
+            await exchange.begin_events()
+            await exchange.write(b"data: " + self.body + b"\n\n" + DONE)
+        else:
+            await exchange.answer(self.body)

@@ -6,6 +6,7 @@ what a failing server says goes on from here.
 """
 
 import logging
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
@@ -23,8 +24,9 @@ from parley_server.models.sse import event_data
 
 _PATH = "/chat/completions"
 _LONGEST_ANSWER = 1024 * 1024
+_LONGEST_STREAM = 16 * 1024 * 1024
 _LONGEST_EVENT = 64 * 1024
-"""Bytes."""
+"""Bytes. Each token of a stream, also of what a model thinks and nobody is shown, is an event of some hundred."""
 _LONGEST_PAUSE = timedelta(minutes=2)
 _MOST_TOKENS = 10_000_000
 """More than any call can use: what a server counts is kept, and added up."""
@@ -81,6 +83,8 @@ class OpenAIProvider:
         self._model = model
         self._strict = strict
         http = DefaultAioHttpClient(
+            # Plain HTTP needs none of the certificates, which take long to load.
+            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if base_url.startswith("http://") else True,
             follow_redirects=False,
             event_hooks={"response": [_refuse]},
             limits=httpx2.Limits(max_connections=_OPEN_CONNECTIONS, max_keepalive_connections=_OPEN_CONNECTIONS),
@@ -97,12 +101,8 @@ class OpenAIProvider:
     async def complete(self, request: ModelRequest) -> Completion:
         """Has a whole answer written."""
         async with self._response(request, stream=False) as body:
-            data = bytearray()
-            async for part in body:
-                data += part
-                if len(data) > _LONGEST_ANSWER:
-                    raise ModelUnavailable(ModelFault.GARBLED)
-        answer = _read(_answer, bytes(data))
+            data = b"".join([part async for part in body])
+        answer = _read(_answer, data)
         if not answer.choices:
             raise ModelUnavailable(ModelFault.GARBLED)
         choice = answer.choices[0]
@@ -157,7 +157,7 @@ class OpenAIProvider:
                 stream_cls=AsyncStream[Any],
             )
             response = cast("httpx2.Response", await sent)
-            yield response.aiter_raw()
+            yield _bounded(response.aiter_raw(), _LONGEST_STREAM if stream else _LONGEST_ANSWER)
         except ModelUnavailable:
             raise
         except ValueError:
@@ -184,6 +184,15 @@ class OpenAIProvider:
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return body
+
+
+async def _bounded(body: AsyncIterator[bytes], longest: int) -> AsyncGenerator[bytes, None]:
+    size = 0
+    async for part in body:
+        size += len(part)
+        if size > longest:
+            raise ModelUnavailable(ModelFault.GARBLED)
+        yield part
 
 
 async def _refuse(response: httpx2.Response) -> None:

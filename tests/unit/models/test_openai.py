@@ -1,0 +1,242 @@
+"""The provider on a real HTTP server: what it sends, what it takes for an answer, and what it does not."""
+
+import asyncio
+import logging
+from contextlib import aclosing, suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support.model_answers import Says, TokenGate
+from support.model_exchange import Behaviour, chunk, completion
+from support.model_faults import (
+    CANARY,
+    MIB,
+    WRONG_CHUNKS,
+    WRONG_SHAPES,
+    Breaks,
+    Ending,
+    Html,
+    Huge,
+    NeverAnswers,
+    Raw,
+    Redirects,
+    Sends,
+    Status,
+    WholeAlways,
+)
+from support.models import KEY, REQUEST, STRUCTURED, pieces, provider
+from support.waiting import until
+
+from parley_server.core.context import Usage
+from parley_server.errors import ModelFault, ModelUnavailable
+from parley_server.models.openai import OpenAIProvider
+from parley_server.models.protocol import Completion, Finish, FinishReason, ModelRequest
+from parley_server.models.secret import Secret
+
+DEEP = "[" * 50_000 + "]" * 50_000
+
+
+async def fault_of(asked: OpenAIProvider, request: ModelRequest, *, stream: bool) -> ModelUnavailable:
+    with pytest.raises(ModelUnavailable) as caught:
+        await (pieces(asked, request) if stream else asked.complete(request))
+    return caught.value
+
+
+async def test_a_whole_answer_has_its_text_and_its_use() -> None:
+    async with provider(Says("Hello there.", usage=(7, 3))) as (_, asked):
+        assert await asked.complete(REQUEST) == Completion("Hello there.", Finish(FinishReason.STOP, Usage(7, 3)))
+
+
+async def test_a_stream_has_its_pieces_and_then_its_end() -> None:
+    async with provider(Says(["Hel", "lo", " "], usage=(7, 3))) as (_, asked):
+        assert await pieces(asked) == ["Hel", "lo", " ", Finish(FinishReason.STOP, Usage(7, 3))]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_only_what_the_protocol_knows_is_sent(stream: bool) -> None:
+    # The server refuses what it does not know, and its context fails then.
+    request = replace(REQUEST, model="other", max_tokens=9, temperature=0.5)
+    async with provider(Says("Hello.")) as (server, asked):
+        await (pieces(asked, request) if stream else asked.complete(request))
+
+        sent = server.requests[0]
+        assert sent.headers["Authorization"] == f"Bearer {KEY}"
+        assert sent.body == {
+            "model": "other",
+            "messages": [{"role": "system", "content": "Say hello."}, {"role": "user", "content": "hi"}],
+            "max_completion_tokens": 9,
+            "temperature": 0.5,
+            **({"stream": True, "stream_options": {"include_usage": True}} if stream else {}),
+        }
+
+
+async def test_an_answer_is_bound_to_its_schema_or_to_any_json() -> None:
+    async with provider(Says("{}")) as (server, asked):
+        await asked.complete(STRUCTURED)
+        assert server.requests[0].format == "json_schema"
+        assert server.requests[0].body["response_format"]["json_schema"]["strict"] is True
+    async with provider(Says("{}"), strict=False) as (server, asked):
+        await asked.complete(STRUCTURED)
+        assert server.requests[0].body["response_format"] == {"type": "json_object"}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("behaviour", "fault"),
+    [
+        (Status(500), ModelFault.SERVER_ERROR),
+        (Status(503, retry_after=7), ModelFault.SERVER_ERROR),
+        (Status(401), ModelFault.REJECTED),
+        (Status(404), ModelFault.REJECTED),
+        (Status(429), ModelFault.RATE_LIMITED),
+        (Redirects("http://127.0.0.1:9/"), ModelFault.REJECTED),
+        (Html(), ModelFault.GARBLED),
+        (Says(None), ModelFault.GARBLED),
+        (Says(""), ModelFault.GARBLED),
+        (Says("Hello.", finish_reason=None), ModelFault.GARBLED),
+        (Says("Hello.", finish_reason="tool_calls"), ModelFault.GARBLED),
+        (Says("Hello.", finish_reason="content_filter"), ModelFault.REFUSED),
+        (Says(f"No, {CANARY}.", refused=True), ModelFault.REFUSED),
+        (Breaks(Ending.CUT), ModelFault.GARBLED),
+        (Breaks(Ending.RESET), ModelFault.UNREACHABLE),
+        (Breaks(Ending.RESET, tokens=()), ModelFault.UNREACHABLE),
+        (Huge(token=8 * MIB), ModelFault.GARBLED),
+        (Huge(size=32 * MIB, token=8 * MIB, compressed=True), ModelFault.GARBLED),
+    ],
+    ids=repr,
+)
+async def test_what_is_no_answer_is_a_fault_of_its_kind_and_says_nothing_of_it(
+    behaviour: Behaviour, fault: ModelFault, stream: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with provider(behaviour) as (server, asked):
+        error = await fault_of(asked, REQUEST, stream=stream)
+
+        assert error.fault is fault
+        assert CANARY not in f"{error!r} {error.message} {error.details}"
+        assert server.calls == 1
+        assert server.requests[0].written < 20 * MIB
+        await until(lambda: server.open == 0)
+    assert CANARY not in caplog.text
+    assert KEY not in caplog.text
+
+
+@pytest.mark.parametrize("shape", WRONG_SHAPES)
+async def test_a_whole_answer_of_another_shape_is_garbled(shape: str) -> None:
+    async with provider(WRONG_SHAPES[shape]) as (_, asked):
+        assert (await fault_of(asked, REQUEST, stream=False)).fault is ModelFault.GARBLED
+
+
+@pytest.mark.parametrize("shape", WRONG_CHUNKS)
+async def test_a_stream_of_another_shape_is_garbled(shape: str) -> None:
+    async with provider(WRONG_CHUNKS[shape]) as (_, asked):
+        assert (await fault_of(asked, REQUEST, stream=True)).fault is ModelFault.GARBLED
+
+
+async def test_a_whole_answer_where_a_stream_was_asked_for_is_garbled() -> None:
+    async with provider(WholeAlways("Hello.")) as (_, asked):
+        assert (await fault_of(asked, REQUEST, stream=True)).fault is ModelFault.GARBLED
+
+
+@pytest.mark.parametrize("ending", [Ending.ERROR, Ending.CUT, Ending.RESET])
+async def test_a_stream_that_breaks_off_hands_out_what_came_before(ending: Ending) -> None:
+    came: list[object] = []
+    gate = TokenGate()
+    async with provider(Breaks(ending, gate=gate)) as (_, asked):
+        with pytest.raises(ModelUnavailable):
+            gate.release()
+            async for piece in asked.stream(REQUEST):
+                came.append(piece)
+                gate.release()
+    assert came == ["Hel", "lo"]
+
+
+async def test_a_body_that_says_that_it_is_too_long_is_garbled() -> None:
+    async with provider(Huge(size=2 * MIB, declared=True)) as (_, asked):
+        assert (await fault_of(asked, REQUEST, stream=False)).fault is ModelFault.GARBLED
+
+
+async def test_a_stream_of_more_than_any_model_writes_is_garbled() -> None:
+    async with provider(Huge(size=20 * MIB, token=32 * 1024)) as (server, asked):
+        assert (await fault_of(asked, REQUEST, stream=True)).fault is ModelFault.GARBLED
+        assert server.requests[0].written < 20 * MIB
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_nesting_without_end_is_garbled(stream: bool) -> None:
+    body = '{"choices": [], "usage": null, "x": ' + DEEP + "}"
+    async with provider(Raw(body.encode())) as (_, asked):
+        assert (await fault_of(asked, REQUEST, stream=stream)).fault is ModelFault.GARBLED
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_half_a_character_is_garbled(stream: bool) -> None:
+    half = {"content": "\ud83d"}
+    behaviour = Sends(chunk(half, finish_reason="stop") if stream else completion(half))
+    async with provider(behaviour) as (_, asked):
+        assert (await fault_of(asked, REQUEST, stream=stream)).fault is ModelFault.GARBLED
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [((-5, -1), Usage(0, 0)), ((10**30, 2), Usage(10_000_000, 2)), (None, None)],
+)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_a_server_counts_is_kept_within_reason(count: Any, expected: Usage | None, stream: bool) -> None:
+    async with provider(Says("Hello.", usage=count)) as (_, asked):
+        finish = (await pieces(asked))[-1] if stream else (await asked.complete(REQUEST)).finish
+    assert isinstance(finish, Finish)
+    assert finish.usage == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [(None, 1), (3, 3), (0.5, 0.5), (-4, 0), (100_000, 120), ("nan", None), ("Wed, 21 Oct 2026 07:28:00 GMT", 1)],
+)
+async def test_a_rate_limit_says_how_long_to_wait(given: Any, seconds: float | None) -> None:
+    async with provider(Status(429, retry_after=given)) as (_, asked):
+        error = await fault_of(asked, REQUEST, stream=False)
+    assert error.retry_after is not None
+    assert 0 <= error.retry_after.total_seconds() <= 120
+    assert seconds is None or error.retry_after.total_seconds() == seconds
+
+
+async def test_nobody_at_the_address_is_unreachable() -> None:
+    async with provider() as (server, _):
+        address = server.base_url
+    asked = OpenAIProvider(model="m", key=Secret(KEY), base_url=address)
+    assert (await fault_of(asked, REQUEST, stream=False)).fault is ModelFault.UNREACHABLE
+    await asked.close()
+
+
+async def test_a_stream_that_is_left_gives_its_connection_up() -> None:
+    gate = TokenGate()
+    async with provider(Says("one two three", gate=gate)) as (server, asked):
+        gate.release()
+        async with aclosing(asked.stream(REQUEST)) as stream:
+            assert await anext(stream) == "one"
+            assert server.open == 1
+        await until(lambda: server.open == 0)
+        assert gate.sent == 1
+
+
+async def test_calls_that_are_cancelled_give_their_connections_up() -> None:
+    async with provider(NeverAnswers()) as (server, asked):
+        asking = [asyncio.create_task(asked.complete(REQUEST)) for _ in range(20)]
+        await until(lambda: server.open == 20)
+        for task in asking:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await until(lambda: server.open == 0)
+
+        server.script(Says("Hello."))
+        assert (await asked.complete(REQUEST)).text == "Hello."
+
+
+def test_the_key_is_not_shown() -> None:
+    asked = OpenAIProvider(model="m", key=Secret(KEY), base_url="http://127.0.0.1:9/v1")
+
+    assert KEY not in repr(asked)
+    assert KEY not in repr(vars(asked))
