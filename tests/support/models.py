@@ -40,13 +40,12 @@ async def provider(*behaviours: Behaviour, strict: bool = True) -> AsyncIterator
 
 @asynccontextmanager
 async def calls(
-    *behaviours: Behaviour, silence: float = 0.1, **limits: int | timedelta
+    *behaviours: Behaviour, first_token: float = 60.0, next_token: float = 60.0, **limits: int | timedelta
 ) -> AsyncIterator[tuple[ModelServer, ModelCalls]]:
-    """A model's server that behaves so, and calls of it that are patient for so many seconds."""
-    short = timedelta(seconds=silence)
+    """A model's server that behaves so, and calls of it that bear its silence for so many seconds."""
+    times = {"first_token": timedelta(seconds=first_token), "next_token": timedelta(seconds=next_token)}
     async with provider(*behaviours) as (server, asked):
-        chosen = {"first_token": short, "next_token": short, **limits}
-        yield server, ModelCalls(asked, ModelLimits(**chosen))  # type: ignore[arg-type]  # names are its own
+        yield server, ModelCalls(asked, ModelLimits(**times, **limits))  # type: ignore[arg-type]  # names are its own
 
 
 async def pieces(asked: OpenAIProvider, request: ModelRequest = REQUEST) -> list[Piece]:

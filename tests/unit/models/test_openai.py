@@ -143,12 +143,16 @@ async def test_a_whole_answer_where_a_stream_was_asked_for_is_garbled() -> None:
 async def test_a_stream_that_breaks_off_hands_out_what_came_before(ending: Ending) -> None:
     came: list[object] = []
     gate = TokenGate()
+    gate.release()
+
+    async def read(asked: OpenAIProvider) -> None:
+        async for piece in asked.stream(REQUEST):
+            came.append(piece)
+            gate.release()
+
     async with provider(Breaks(ending, gate=gate)) as (_, asked):
         with pytest.raises(ModelUnavailable):
-            gate.release()
-            async for piece in asked.stream(REQUEST):
-                came.append(piece)
-                gate.release()
+            await read(asked)
     assert came == ["Hel", "lo"]
 
 

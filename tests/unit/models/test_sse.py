@@ -1,0 +1,39 @@
+"""Server-sent events: read the same wherever the bytes are cut, and never without a bound."""
+
+from collections.abc import AsyncIterator
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parley_server.models.sse import event_data
+
+STREAM = (
+    b": a comment\n\ndata: one\n\ndata:two\r\n\r\nevent: x\nid: 7\ndata: th\ndata: ree\nretry: 1\n\n\n\n"
+    b"data: \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb\n\ndata: [DONE]\n\ndata: without an end"
+)
+EVENTS = [b"one", b"two", b"th\nree", "\U0001f469\u200d\U0001f4bb".encode(), b"[DONE]"]
+
+
+async def cut(data: bytes, places: list[int]) -> AsyncIterator[bytes]:
+    bounds = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
+    for begin, end in pairwise(bounds):
+        yield data[begin:end]
+
+
+@given(st.lists(st.integers(0, 10_000), max_size=40))
+async def test_events_are_read_wherever_the_bytes_are_cut(places: list[int]) -> None:
+    assert [data async for data in event_data(cut(STREAM, places), longest=1000)] == EVENTS
+
+
+@pytest.mark.parametrize("data", [b"data: " + b"x" * 2000, b"data: x\n" * 300, b"x" * 2000])
+async def test_an_event_that_does_not_end_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="too long"):
+        _ = [event async for event in event_data(cut(data, [*range(0, len(data), 100)]), longest=1000)]
+
+
+async def test_many_short_events_are_no_long_one() -> None:
+    stream = b"data: x\n\n" * 1000
+
+    assert [data async for data in event_data(cut(stream, []), longest=100)] == [b"x"] * 1000
