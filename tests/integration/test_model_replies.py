@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.model_answers import Chosen, Says, TokenGate, echo_of_system_prompt
@@ -29,7 +30,7 @@ from support.waiting import until
 import parley
 from parley import Reason
 
-IMPATIENT = {
+IMPATIENT: dict[str, dict[str, Any]] = {
     "slow first token": {"first_token": 0.05},
     "slow drip": {"first_token": 0.05},
     "falls silent": {"next_token": 0.05},
@@ -131,4 +132,3 @@ async def test_the_first_piece_is_there_before_the_model_has_sent_its_second(tmp
     assert isinstance(done, parley.TurnCompleted)
     assert (done.reply, reply_of(came), done.degraded) == ("Try a dry one.", "Try a dry one.", False)
     assert (done.usage.input_tokens, done.usage.output_tokens) == (30, 4)
-

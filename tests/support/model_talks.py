@@ -11,6 +11,7 @@ from support.servers import definition, serving
 
 import parley
 from parley_server.app import Running
+from parley_server.stores.options import Clock, utc_now
 
 CANNED = "I will ask."
 """What stands in for what the model writes."""
@@ -65,12 +66,18 @@ class Talk:
 
 @asynccontextmanager
 async def talking(
-    folder: Path, *behaviours: Behaviour, text: str = CHAT, others: Sequence[Path] = (), **settings: object
+    folder: Path,
+    *behaviours: Behaviour,
+    text: str = CHAT,
+    others: Sequence[Path] = (),
+    clock: Clock = utc_now,
+    **settings: object,
 ) -> AsyncIterator[Talk]:
     """A conversation with this assistant, whose model behaves so."""
+    served = (definition(folder, text), *others)
     async with ModelServer.running(*behaviours) as model:
-        options = {"model": "m", "base_url": model.base_url, "assistant": (definition(folder, text), *others)}
-        async with serving(**{**options, **settings}) as (server, client):
+        options = {"model": "m", "base_url": model.base_url, "assistant": served, **settings}
+        async with serving(clock=clock, **options) as (server, client):
             yield Talk(server=server, client=client, model=model)
 
 

@@ -54,7 +54,14 @@ def situation(**fields: Any) -> Situation:
 
 def proposal(**fields: object) -> dict[str, object]:
     """What a model writes of a message: nothing but these fields."""
-    nothing: dict[str, object] = {"slots": {}, "intents": [], "answer": None, "command": None, "correction": False, "mentioned": []}
+    nothing: dict[str, object] = {
+        "slots": {},
+        "intents": [],
+        "answer": None,
+        "command": None,
+        "correction": False,
+        "mentioned": [],
+    }
     return {**nothing, **fields}
 
 
