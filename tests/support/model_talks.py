@@ -31,7 +31,7 @@ flows:
         phase: processing
         generate: {{instructions: Answer questions about wine., otherwise: {CANNED}}}
         on: [{{when: confirm, to: bye}}]
-      bare: {{generate: Answer questions about red wine.}}
+      bare: {{generate: Answer questions about red wine., on: [{{when: confirm, to: bye}}]}}
       bye: {{phase: completion, say: Goodbye!}}
 """
 """To `hello`, "yes" leads to `talk`, where the assistant has something to say without the model, and "red" to `bare`,

@@ -107,6 +107,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """What the turn used of language models."""
     private: bool = False
     """Whether the message may hold the value of a sensitive slot."""
+    shown_reply: str | None = None
+    """The reply without the values of sensitive slots; None: it holds none."""
 
 
 class Message(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ from parley_server.core.slots import GiveUp, Rejection, SlotsChange, SlotValue
 from parley_server.core.sub_conversations import SubConversation
 from parley_server.core.texts import Text, render
 from parley_server.core.understanding import Command, Understanding
-from parley_server.core.withholding import is_private, shown_slots
+from parley_server.core.withholding import is_private, shown_slots, shown_text
 from parley_server.errors import AssistantFailed, ModelUnavailable
 
 MAX_STEPS = 100
@@ -57,6 +57,8 @@ class Course:
         self.change = SlotsChange()
         """What the message did to the slots."""
         self.said: list[str] = []
+        self.shown: list[str] = []
+        """What was said, without the values of sensitive slots."""
         self.moves: list[StateChange] = []
         self.rejected: list[Rejection] = []
         self.entered: Frame | None = None
@@ -117,6 +119,7 @@ class Course:
         return Decision(
             context=self.context,
             reply=" ".join(filter(None, self.said)),
+            shown_reply=" ".join(filter(None, self.shown)),
             slots_changed=changed,
             state_changed=tuple(self.moves),
             intent=self.understanding.intent,
@@ -135,9 +138,11 @@ class Course:
         if not text:
             return
         try:
-            self.said.append(render(text, self.scope.names()))
+            names = self.scope.names()
+            self.said.append(render(text, names))
         except Exception as error:  # A template is an author's code, and may raise anything.
             raise self._failure("a template could not be written out") from error
+        self.shown.append(shown_text(text, self.said[-1], names, self.assistant.slots.definitions))
 
     def generate(self, generation: Generation) -> Steps[None]:
         """Has the model add to the reply, or says what stands in for that.
@@ -163,6 +168,7 @@ class Course:
         elif isinstance(written, Generated):
             self.explanation.note("generate", where, "the model wrote a text", taken=True)
             self.said.append(written.text)
+            self.shown.append(written.text)
             if written.summary:
                 self.context = replace(self.context, summary=written.summary)
 

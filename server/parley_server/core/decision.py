@@ -14,6 +14,8 @@ class Decision:
     context: ConversationContext
     """The session after the turn, but for the count and the time of it."""
     reply: str
+    shown_reply: str
+    """The reply without the values of sensitive slots."""
     slots_changed: SlotsChange
     state_changed: tuple[StateChange, ...]
     intent: str

@@ -107,6 +107,7 @@ class _Turn(msgspec.Struct, omit_defaults=True, kw_only=True):
     degraded: bool = False
     usage: Usage = Usage()
     private: bool = False
+    shown_reply: str | None = None
 
 
 class TakenTurn(msgspec.Struct, frozen=True):
@@ -178,6 +179,7 @@ def dump_turn(turn: Turn, *, fingerprint: str) -> bytes:
             degraded=turn.degraded,
             usage=turn.usage,
             private=turn.private,
+            shown_reply=turn.shown_reply,
         )
     )
 
@@ -204,6 +206,7 @@ def load_turn(data: bytes, *, session_id: str) -> TakenTurn:
         degraded=stored.degraded,
         usage=stored.usage,
         private=stored.private,
+        shown_reply=stored.shown_reply,
     )
     return TakenTurn(turn, stored.fingerprint)
 

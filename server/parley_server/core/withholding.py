@@ -5,9 +5,11 @@ The values of sensitive slots may not, wherever they stand.
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 from parley_server.core.context import ConversationContext, Message
 from parley_server.core.slots import SlotDefinition, SlotsChange, SlotValue
+from parley_server.core.texts import Text, render
 
 WITHHELD = "…"
 """What stands in the place of what is withheld."""
@@ -23,6 +25,17 @@ def shown_slots(slots: Mapping[str, SlotValue], definitions: Mapping[str, SlotDe
     }
 
 
+def shown_text(text: Text, said: str, names: Mapping[str, object], definitions: Mapping[str, SlotDefinition]) -> str:
+    """What was said as it is without the values of sensitive slots, in whatever form; it was written out of these names."""
+    slots = cast("Mapping[str, SlotValue]", names["slots"])
+    if isinstance(text, str) or not any(name in definitions and definitions[name].sensitive for name in slots):
+        return said
+    try:
+        return render(text, {**names, "slots": shown_slots(slots, definitions)})
+    except Exception:  # noqa: BLE001  # a template is an author's code, and may need a value of the slot's own type
+        return WITHHELD
+
+
 def shown_messages(context: ConversationContext, definitions: Mapping[str, SlotDefinition]) -> tuple[Message, ...]:
     """The messages of the turns that were loaded: two of each, the user's and the answer.
 
@@ -35,7 +48,8 @@ def shown_messages(context: ConversationContext, definitions: Mapping[str, SlotD
     messages: list[Message] = []
     for turn in context.history:
         private = turn.private and bool(definitions)
-        said, answered = (WITHHELD if private else without(text, secrets) for text in (turn.user_message, turn.reply))
+        reply = turn.reply if turn.shown_reply is None or not definitions else turn.shown_reply
+        said, answered = (WITHHELD if private else without(text, secrets) for text in (turn.user_message, reply))
         messages += [Message("user", said), Message("assistant", answered)]
     return tuple(messages)
 

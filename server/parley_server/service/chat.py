@@ -211,6 +211,7 @@ class Chat:
             degraded=consultation.degraded,
             usage=consultation.usage,
             private=decision.private,
+            shown_reply=decision.shown_reply if decision.shown_reply != decision.reply else None,
         )
 
     def _consultation(self, key: SessionKey, context: ConversationContext, deadline: float) -> Consultation:

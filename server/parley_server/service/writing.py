@@ -90,7 +90,8 @@ class _Pages:
         secrets = secrets_of(context, definitions)
         private = effect.so_far.private and not profile.sensitive
         self.slots = shortened(shown_slots(context.slots, definitions))
-        self.already_said = WITHHELD if private else without(effect.so_far.reply, secrets)
+        said = effect.so_far.reply if profile.sensitive else effect.so_far.shown_reply
+        self.already_said = WITHHELD if private and said else without(said, secrets)
         self.message = WITHHELD if private else without(effect.message, secrets)
         messages = shown_messages(context, definitions)
         through = context.summary.through if context.summary else 0

@@ -132,6 +132,22 @@ async def test_a_server_that_fails_again_and_again_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
+async def test_a_server_that_is_back_is_found_out_by_one_call(streamed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parley_server.models.calls._REST", timedelta(0))
+    gate = TokenGate()
+    async with calls(Status(500)) as (server, asked):
+        await fail(asked, 5)
+        server.script(Says("Hello.", gate=gate))
+        probe = asyncio.create_task(stream(asked) if streamed else complete(asked))
+        await until(lambda: server.open == 1)
+        assert await fault_of(asked) is ModelFault.RESTING
+        gate.open()
+
+        assert await probe == "Hello."
+        assert await asyncio.gather(*(complete(asked) for _ in range(5))) == ["Hello."] * 5
+
+
+@pytest.mark.parametrize("streamed", [False, True])
 async def test_failures_that_are_not_in_a_row_do_no_harm(streamed: bool) -> None:
     refused: list[Behaviour] = [Status(401), Says("Hello.")]
     async with calls(*refused * 8) as (server, asked):

@@ -1,0 +1,144 @@
+"""What must not leave: values of sensitive slots, the key, and what users and failing providers say."""
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.model_answers import ByPurpose, Says, says_json
+from support.model_faults import CANARY, Status
+from support.model_talks import BARE, PLAN_B, Talk, talking
+from support.understanding import proposal
+
+import parley
+
+KEY = "sk-canary-of-the-key"
+PIN = "Rosebud 7213"
+WRITINGS = ["osebud", "OSEBUD", "7213"]
+
+BANK = """
+assistant: bank
+nlu: openai
+model: {recent_turns: 2, older: summarize}
+slots:
+  pin:
+    type: string
+    prompt: Your PIN?
+    sensitive: true
+    validate: {check: value != 'wrong 9999', reason: "{{ value }} is wrong."}
+  name: {type: string, prompt: Your name?}
+  born: {type: date, prompt: When were you born?, sensitive: true}
+flows:
+  pay:
+    states:
+      form: {collect: [pin, born, name], next: paid}
+      paid: {say: "The PIN is {{ slots.pin | upper }}, {{ slots.name }}, of {{ slots.born.year }}.", next: talk}
+      talk: {generate: Go on., on: [{when: confirm, to: paid}]}
+"""
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_API_KEY", KEY)
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.DEBUG)
+    return caplog
+
+
+async def paid(talk: Talk) -> None:
+    """A conversation in which the sensitive is said, refused, repeated, and asked about."""
+    await talk.say("hello", "wrong 9999", PIN, "31 May 1990", "Ann", "what now?", f"was it {PIN.lower()}?")
+    await talk.say("and then?", "so?", "really?", "sure?", "hm?")
+
+
+async def test_nothing_sensitive_leaves_wherever_it_stands(tmp_path: Path, log: pytest.LogCaptureFixture) -> None:
+    model = ByPurpose(understanding=says_json(proposal()), replies=Says("Well."))
+    async with talking(tmp_path, model, text=BANK.replace("nlu: openai", "nlu: cascade")) as talk:
+        await paid(talk)
+        session = await talk.client.get_session("s")
+
+        assert session.slots["pin"] == PIN
+        assert talk.model.calls > 8
+        for writing in [*WRITINGS, "9999", "1990", "31 May"]:
+            assert writing not in talk.sent
+        assert any(request.said("system").startswith("You sum up") for request in talk.model.requests)
+        assert "Well." in talk.sent
+    for writing in [*WRITINGS, "9999", "1990", "Ann"]:
+        assert writing not in log.text
+
+
+async def test_what_a_caller_gives_that_is_sensitive_does_not_leave_either(tmp_path: Path) -> None:
+    model = ByPurpose(understanding=says_json(proposal()), replies=Says("Well."))
+    async with talking(tmp_path, model, text=BANK) as talk:
+        await talk.client.say("hello", session_id="s", slots={"pin": PIN, "name": "Ann"})
+        await talk.say("31 May 1990", "what now?", "and?")
+
+        assert talk.model.calls >= 4
+        for writing in WRITINGS:
+            assert writing not in talk.sent
+        assert "Ann" in talk.sent
+
+
+async def test_what_an_author_allows_leaves(tmp_path: Path) -> None:
+    model = ByPurpose(understanding=says_json(proposal()), replies=Says("Well."))
+    text = BANK.replace("older: summarize", "older: summarize, sensitive: true").replace("openai", "rules")
+    async with talking(tmp_path, model, text=text) as talk:
+        await paid(talk)
+
+        assert PIN in talk.sent
+
+
+@pytest.mark.usefixtures("key")
+async def test_the_key_reaches_the_models_server_and_nobody_else(tmp_path: Path, log: pytest.LogCaptureFixture) -> None:
+    async with talking(tmp_path, Says("Hello."), Status(401, message=f"{KEY} did not do")) as talk:
+        await talk.say("hello", PLAN_B)
+        with pytest.raises(parley.ParleyError) as caught:
+            await talk.say("hello", BARE, session_id="other")
+
+        assert {request.headers["Authorization"] for request in talk.model.requests} == {f"Bearer {KEY}"}
+    assert KEY not in log.text
+    assert KEY not in f"{caught.value!r} {caught.value.metadata}"
+
+
+async def test_what_a_failing_provider_says_stays_with_it(tmp_path: Path, log: pytest.LogCaptureFixture) -> None:
+    async with talking(tmp_path, Status(400)) as talk:
+        with pytest.raises(parley.Unavailable) as caught:
+            await talk.say("hello", BARE)
+
+    assert caught.value.metadata == {"fault": "rejected"}
+    assert CANARY not in f"{caught.value} {log.text}"
+
+
+def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "parley_server", "serve", *options],
+        cwd=folder,
+        env={**os.environ, "PARLEY_API_KEY": KEY, "OPENAI_API_KEY": KEY},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_help_knows_no_key(tmp_path: Path) -> None:
+    shown = run(tmp_path, "--help")
+
+    assert "--api-key-file" in shown.stdout
+    assert KEY not in shown.stdout + shown.stderr
+
+
+def test_a_key_file_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+    ended = run(
+        tmp_path, "--model", "m", "--api-key-file", "nowhere", "--store", "memory://", "--listen", "127.0.0.1:0"
+    )
+
+    assert ended.returncode == 1
+    assert "--api-key-file: nowhere can not be read" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert KEY not in ended.stderr
