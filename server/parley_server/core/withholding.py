@@ -26,7 +26,7 @@ def shown_slots(slots: Mapping[str, SlotValue], definitions: Mapping[str, SlotDe
 
 
 def shown_text(text: Text, said: str, names: Mapping[str, object], definitions: Mapping[str, SlotDefinition]) -> str:
-    """What was said as it is without the values of sensitive slots, in whatever form; it was written out of these names."""
+    """What was said and was written out of these names, as it is without the values of sensitive slots in any form."""
     slots = cast("Mapping[str, SlotValue]", names["slots"])
     if isinstance(text, str) or not any(name in definitions and definitions[name].sensitive for name in slots):
         return said
