@@ -55,6 +55,17 @@ def test_an_address_is_a_host_and_a_port(listen: str) -> None:
         ("drain_delay", -1.0),
         ("grace", float("inf")),
         ("log_level", "LOUD"),
+        ("nlu", "magic"),
+        ("base_url", "models.example/v1"),
+        ("base_url", "ftp://models.example"),
+        ("base_url", "https://"),
+        ("model_calls", 0),
+        ("first_token", 0.0),
+        ("next_token", float("inf")),
+        ("heartbeat", 0.0),
+        ("session_tokens", -1),
+        ("tenant_cost", float("nan")),
+        ("input_price", -0.5),
     ],
 )
 def test_a_setting_that_can_not_be_meant_is_refused_by_its_option(name: str, value: Any) -> None:

@@ -7,6 +7,7 @@ and what the session knows is data in the messages of the users.
 import json
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from functools import lru_cache
 from typing import TypeAlias
 
 from parley_server.core.context import Message, Summary
@@ -47,7 +48,7 @@ async def write(effect: Generate, consultation: Consultation, tell: Tell) -> Gen
 
 async def _stream(effect: Generate, pages: "_Pages", consultation: Consultation, tell: Tell) -> str:
     before = effect.so_far.reply + " " if effect.so_far.reply else ""
-    recites = _Recital(prompt("reply").write(locale=effect.locale, instructions="", task=""))
+    recites = _Recital(effect.locale)
     request = _request(effect, pages)
     room = max(_LONGEST_REPLY - len(before), 0)
     text = shown = ""
@@ -69,16 +70,22 @@ async def _stream(effect: Generate, pages: "_Pages", consultation: Consultation,
 
 
 class _Recital:
-    """Whether a text that grows recites instructions."""
+    """Whether a text that grows recites the instructions."""
 
-    def __init__(self, instructions: str) -> None:
-        self._parts = frozenset(instructions[n : n + _ECHO] for n in range(len(instructions) - _ECHO + 1))
+    def __init__(self, locale: str) -> None:
+        self._parts = _parts_of_instructions(locale)
         self._seen = 0
 
     def __call__(self, text: str) -> bool:
         ends = range(max(self._seen, _ECHO), len(text) + 1)
         self._seen = len(text)
         return any(text[end - _ECHO : end] in self._parts for end in ends)
+
+
+@lru_cache(maxsize=64)
+def _parts_of_instructions(locale: str) -> frozenset[str]:
+    instructions = prompt("reply").write(locale=locale, instructions="", task="")
+    return frozenset(instructions[n : n + _ECHO] for n in range(len(instructions) - _ECHO + 1))
 
 
 class _Pages:
