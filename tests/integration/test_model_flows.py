@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from support.model_answers import ByPurpose, Says, TokenGate, says_json
 from support.model_faults import Breaks, Ending, Status
-from support.model_talks import CANNED, Talk, reply_of, talking
+from support.model_talks import CANNED, CHAT, PLAN_B, Talk, reply_of, talking
+from support.servers import definition
 from support.understanding import proposal
 from support.waiting import until
 
@@ -204,3 +205,16 @@ async def test_a_model_whose_intents_are_in_doubt_has_the_user_asked(tmp_path: P
 
     assert asked.reply == "Did you mean: hours or person?"
     assert done.reply == "From 9 to 5. Red or white?"
+
+
+async def test_an_assistant_that_is_loaded_anew_asks_another_model(tmp_path: Path) -> None:
+    named = CHAT.replace("model:", "model:\n  name: small")
+    async with talking(tmp_path, Says("Hello."), text=named) as talk:
+        await talk.say("hello", PLAN_B)
+        definition(tmp_path, named.replace("name: small", "name: large"))
+        talk.server.library.refresh(everything=True)
+        await talk.say("hello", PLAN_B, session_id="new")
+        await talk.say("and?")
+
+        # A session stays with the version that it began with.
+        assert [request.body["model"] for request in talk.model.requests] == ["small", "large", "small"]
