@@ -31,8 +31,8 @@ import parley
 from parley import Reason
 
 IMPATIENT: dict[str, dict[str, Any]] = {
-    "slow first token": {"first_token": 0.05},
-    "slow drip": {"first_token": 0.05},
+    "slow first token": {"first_token": 0.2},
+    "slow drip": {"first_token": 0.2},
     "falls silent": {"next_token": 0.05},
 }
 

@@ -43,7 +43,7 @@ flows:
 fallback: Sorry?
 """
 
-IMPATIENT: dict[str, Any] = {"first_token": 0.05}
+IMPATIENT: dict[str, Any] = {"first_token": 0.2}
 
 FAULTS: dict[str, tuple[Behaviour, int]] = {
     "slow first token": (NeverAnswers(), 2),

@@ -116,7 +116,7 @@ async def test_what_is_no_answer_is_a_fault_of_its_kind_and_says_nothing_of_it(
         assert error.fault is fault
         assert CANARY not in f"{error!r} {error.message} {error.details}"
         assert server.calls == 1
-        assert server.requests[0].written < 20 * MIB
+        assert server.requests[0].written < 10 * MIB
         await until(lambda: server.open == 0)
     assert CANARY not in caplog.text
     assert KEY not in caplog.text
