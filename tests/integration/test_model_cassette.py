@@ -33,9 +33,9 @@ slots:
 flows:
   shop:
     states:
-      form: {collect: [colour, bottles], next: talk}
+      form: {collect: [colour, bottles], next: noted}
+      noted: {say: "{{ slots.bottles }} of {{ slots.colour }}, noted.", next: talk}
       talk:
-        say: "{{ slots.bottles }} of {{ slots.colour }}, noted."
         generate: {instructions: Answer questions about the order., otherwise: A colleague will call you.}
         on: [{when: confirm, to: bye}]
       bye: {phase: completion, say: Goodbye!}

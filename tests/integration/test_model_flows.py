@@ -100,8 +100,9 @@ async def test_a_state_that_generates_answers_each_message_until_a_way_out_is_ta
     ("command", "reply"),
     [
         ("cancel", "All right, let us start again. Red or white?"),
-        ("help", 'You can answer the question, or say "repeat", "restart" or "cancel". Text 3.'),
-        ("thanks", "You are welcome. Text 3."),
+        ("help", 'You can answer the question, or say "repeat", "restart" or "cancel".'),
+        ("thanks", "You are welcome."),
+        ("repeat", "Noted. Text 1. Text 2."),
         ("restart", "All right, let us start again. Red or white?"),
     ],
 )

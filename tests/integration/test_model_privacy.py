@@ -53,7 +53,7 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 async def paid(talk: Talk) -> None:
     """A conversation in which the sensitive is said, refused, repeated, and asked about."""
     await talk.say("hello", "wrong 9999", PIN, "31 May 1990", "Ann", "what now?", f"was it {PIN.lower()}?")
-    await talk.say("and then?", "so?", "really?", "sure?", "hm?")
+    await talk.say("and then?", "so?", "really?", "sure?", "yes", "repeat", "hm?")
 
 
 async def test_nothing_sensitive_leaves_wherever_it_stands(tmp_path: Path, log: pytest.LogCaptureFixture) -> None:

@@ -32,6 +32,7 @@ from parley_server.core.reactions import Reaction
 from parley_server.core.slots import SlotValue
 from parley_server.core.timers import overdue
 from parley_server.core.understanding import Answer, Command, Understanding
+from parley_server.core.withholding import shown_reply
 from parley_server.errors import AssistantFailed
 
 MOST_OPTIONS = 5
@@ -315,11 +316,20 @@ def _obey(course: Course) -> Steps[bool]:
     elif command is Command.REPEAT:
         # What is pending is asked again at the end of every turn; where nothing is, the last words stand for it.
         if course.state.final or course.state.chats:
-            history = course.context.history
-            course.say((history[-1].reply if history else course.state.say) or texts.help)
+            _repeat(course)
     else:
         course.say({Command.HELP: texts.help, Command.WHO: texts.who, Command.THANKS: texts.thanks}[command])
     return True
+
+
+def _repeat(course: Course) -> None:
+    """Says the last reply again."""
+    history = course.context.history
+    if history and history[-1].reply:
+        course.said.append(history[-1].reply)
+        course.shown.append(shown_reply(history[-1]))
+    else:
+        course.say(course.state.say or course.assistant.texts.help)
 
 
 def _fall_back(course: Course) -> Steps[None]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import cast
 
-from parley_server.core.context import ConversationContext, Message
+from parley_server.core.context import ConversationContext, Message, Turn
 from parley_server.core.slots import SlotDefinition, SlotsChange, SlotValue
 from parley_server.core.texts import Text, render
 
@@ -36,6 +36,13 @@ def shown_text(text: Text, said: str, names: Mapping[str, object], definitions: 
         return WITHHELD
 
 
+def shown_reply(turn: Turn) -> str:
+    """The reply of a turn without the values of sensitive slots, which one to a message that may hold them may have."""
+    if turn.private:
+        return WITHHELD
+    return turn.reply if turn.shown_reply is None else turn.shown_reply
+
+
 def shown_messages(context: ConversationContext, definitions: Mapping[str, SlotDefinition]) -> tuple[Message, ...]:
     """The messages of the turns that were loaded: two of each, the user's and the answer.
 
@@ -47,10 +54,10 @@ def shown_messages(context: ConversationContext, definitions: Mapping[str, SlotD
     secrets = secrets_of(context, definitions)
     messages: list[Message] = []
     for turn in context.history:
-        private = turn.private and bool(definitions)
-        reply = turn.reply if turn.shown_reply is None or not definitions else turn.shown_reply
-        said, answered = (WITHHELD if private else without(text, secrets) for text in (turn.user_message, reply))
-        messages += [Message("user", said), Message("assistant", answered)]
+        said, reply = turn.user_message, turn.reply
+        if definitions:
+            said, reply = WITHHELD if turn.private else said, shown_reply(turn)
+        messages += [Message("user", without(said, secrets)), Message("assistant", without(reply, secrets))]
     return tuple(messages)
 
 

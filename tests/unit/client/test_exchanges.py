@@ -8,7 +8,7 @@ from support.scripted_service import said, turn
 import parley
 from parley.exchanges import TurnExchange
 from parley.requests import chat_request
-from parley.v1.conversation_pb2 import ChatEvent, TurnCompleted
+from parley.v1.conversation_pb2 import ChatEvent, TextDelta, TurnCompleted
 
 PIECES = st.lists(st.text(max_size=4), max_size=6)
 
@@ -61,3 +61,23 @@ def test_the_last_reply_is_what_a_caller_holds_whatever_was_said_before(
 
     assert text_of(events) == "".join(last)
     assert isinstance(events[-1], parley.TurnCompleted)
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.text(max_size=4)), max_size=6), st.lists(PIECES, max_size=2))
+def test_a_piece_takes_back_what_was_sent_after_the_place_where_it_begins(
+    pieces: list[tuple[int, str]], broken_attempts: list[list[str]]
+) -> None:
+    reply, events = "", []
+    for place, text in pieces:
+        kept = min(place, len(reply))
+        reply = reply[:kept] + text
+        events.append(ChatEvent(text_delta=TextDelta(text=text, offset=kept)))
+    exchange = TurnExchange(chat_request("hi"), heartbeats=False)
+    heard: list[parley.Event] = []
+    for attempt in [*map(said, broken_attempts), [*events, ChatEvent(turn_completed=TurnCompleted(reply=reply))]]:
+        exchange.begin_attempt()
+        for response in turn(*attempt):
+            heard.extend(exchange.take(response))
+
+    assert text_of(heard) == reply
+    assert isinstance(heard[-1], parley.TurnCompleted)
