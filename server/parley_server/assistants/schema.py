@@ -142,8 +142,8 @@ class GenerateModel(_Model):
     """What it is to write. It is told the slots and what was said; this is no template."""
     otherwise: str = ""
     """What is said where the model gives no answer; without it the turn fails then. A template."""
-    max_tokens: int = Field(default=500, ge=1, le=4096)
-    """The most tokens that it may take."""
+    max_tokens: int = Field(default=500, ge=1, le=32_768)
+    """The most tokens that it may take. Models that reason spend of them too, and need some thousand."""
 
 
 def _as_generate(given: object) -> object:
@@ -336,7 +336,7 @@ class ProfileModel(_Model):
     instructions: str = ""
     """What the model is told with every text that it writes: who it speaks for, and what it knows. No template."""
     temperature: float | None = Field(default=None, ge=0, le=2)
-    """How freely it writes; without it as it does by itself."""
+    """How freely it writes; without it as it does by itself. Models that reason take no other."""
     recent_turns: int = Field(default=10, ge=1, le=100)
     """How many of the last turns it is shown at the most."""
     prompt_tokens: int = Field(default=3000, ge=100)

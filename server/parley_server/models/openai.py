@@ -22,6 +22,8 @@ from parley_server.models.protocol import Completion, Finish, FinishReason, Mode
 from parley_server.models.secret import Secret
 from parley_server.models.sse import event_data
 
+logger = logging.getLogger(__name__)
+
 _PATH = "/chat/completions"
 _LONGEST_ANSWER = 1024 * 1024
 _LONGEST_STREAM = 16 * 1024 * 1024
@@ -200,6 +202,7 @@ async def _refuse(response: httpx2.Response) -> None:
     status = response.status_code
     if status < 300:
         return
+    logger.warning("the model's server answered with status %d", status)
     if status == httpx2.codes.TOO_MANY_REQUESTS:
         raise ModelUnavailable(ModelFault.RATE_LIMITED, retry_after=_pause(response))
     if status >= 500:

@@ -35,7 +35,7 @@ class ModelRequest:
     max_tokens: int = 1024
     """The most tokens that the model may write."""
     temperature: float | None = None
-    """How freely it writes; None: as the model does by itself."""
+    """How freely it writes; None: as the model does by itself. Models that reason take no other."""
 
 
 class FinishReason(StrEnum):

@@ -20,7 +20,8 @@ from parley_server.models.protocol import SYSTEM, ModelRequest, Purpose
 from parley_server.nlu.proposals import KINDS, read_proposal, schema_of, understanding_of
 from parley_server.nlu.rules import RulesUnderstander
 
-_MOST_TOKENS = 700
+_MOST_TOKENS = 2000
+"""Far more than the answer takes: models that reason spend of them too."""
 _LONGEST_QUESTION = 2000
 """Characters; what a reply asks stands at its end."""
 
@@ -107,5 +108,4 @@ class OpenAIUnderstander:
             model=self._profile.name,
             schema=schema_of(tuple(slots.values()), situation.intents),
             max_tokens=_MOST_TOKENS,
-            temperature=0.0,
         )

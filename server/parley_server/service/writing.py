@@ -23,7 +23,7 @@ from parley_server.models.protocol import SYSTEM, Finish, ModelRequest, Purpose
 Tell: TypeAlias = Callable[[Decision, str], None]
 """Is told what a turn has come to, and its reply so far."""
 
-_SUMMARY_TOKENS = 250
+_SUMMARY_TOKENS = 1000
 _LONGEST_REPLY = 15 * 1024
 """Characters; a model that writes more is stopped there."""
 _LONGEST_SUMMARY = 2000
@@ -168,7 +168,6 @@ async def _summary(pages: _Pages, profile: ModelProfile, consultation: Consultat
         messages=(Message(SYSTEM, instructions.write()), Message("user", json.dumps(data, ensure_ascii=False))),
         model=profile.name,
         max_tokens=_SUMMARY_TOKENS,
-        temperature=0.0,
     )
     try:
         text = await consultation.ask(request)

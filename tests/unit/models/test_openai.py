@@ -122,6 +122,15 @@ async def test_what_is_no_answer_is_a_fault_of_its_kind_and_says_nothing_of_it(
     assert KEY not in caplog.text
 
 
+async def test_who_runs_the_server_is_told_with_which_status_the_models_answered(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with provider(Status(404)) as (_, asked):
+        await fault_of(asked, REQUEST, stream=False)
+
+    assert "the model's server answered with status 404" in caplog.text
+
+
 @pytest.mark.parametrize("shape", WRONG_SHAPES)
 async def test_a_whole_answer_of_another_shape_is_garbled(shape: str) -> None:
     async with provider(WRONG_SHAPES[shape]) as (_, asked):
