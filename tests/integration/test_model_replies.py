@@ -68,19 +68,21 @@ FAULTS: dict[str, tuple[Behaviour, int]] = {
 @pytest.fixture(params=FAULTS)
 async def fault(
     request: pytest.FixtureRequest, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> AsyncIterator[tuple[Talk, int]]:
+) -> AsyncIterator[tuple[Talk, range]]:
     """A session whose next turn the model spoils, and how many calls it gets."""
     behaviour, calls = FAULTS[request.param]
+    # A call that had hardly any time may not have reached the model's server.
+    least = 0 if request.param in IMPATIENT else calls
     async with talking(tmp_path, behaviour, **IMPATIENT.get(request.param, {})) as talk:
         await talk.say("hello")
-        yield talk, calls
+        yield talk, range(least, calls + 1)
         await until(lambda: talk.model.open == 0)
         assert len(talk.server.turns) == 0
     assert CANARY not in caplog.text
     assert all(record.levelno < logging.ERROR for record in caplog.records)
 
 
-async def test_where_the_author_gave_a_text_it_stands_in(fault: tuple[Talk, int]) -> None:
+async def test_where_the_author_gave_a_text_it_stands_in(fault: tuple[Talk, range]) -> None:
     talk, calls = fault
 
     events = [event async for event in talk.client.chat(PLAN_B, session_id="s")]
@@ -89,11 +91,11 @@ async def test_where_the_author_gave_a_text_it_stands_in(fault: tuple[Talk, int]
     assert isinstance(done, parley.TurnCompleted)
     assert (done.reply, reply_of(events)) == (CANNED, CANNED)
     assert (done.degraded, done.session.state, done.session.turn_count) == (True, "shop/talk", 2)
-    assert talk.model.calls == calls
+    assert talk.model.calls in calls
     assert [turn.reply for turn in await talk.turns()] == ["Welcome!", CANNED]
 
 
-async def test_without_such_a_text_the_turn_fails_and_leaves_no_trace(fault: tuple[Talk, int]) -> None:
+async def test_without_such_a_text_the_turn_fails_and_leaves_no_trace(fault: tuple[Talk, range]) -> None:
     talk, calls = fault
     before = await talk.client.get_session("s")
 
@@ -103,7 +105,7 @@ async def test_without_such_a_text_the_turn_fails_and_leaves_no_trace(fault: tup
     assert (caught.value.reason, caught.value.applied) == (Reason.MODEL_UNAVAILABLE, "no")
     assert caught.value.retry_after
     assert CANARY not in f"{caught.value} {caught.value.metadata}"
-    assert talk.model.calls == calls
+    assert talk.model.calls in calls
     assert await talk.client.get_session("s") == before
     assert len(await talk.turns()) == 1
 

@@ -86,7 +86,8 @@ async def test_the_rules_understand_and_the_turn_is_degraded(
     assert again.degraded
     assert CANARY not in caplog.text
     assert all(record.levelno < logging.ERROR for record in caplog.records)
-    assert calls <= talk.model.calls <= 2 * calls
+    # A call that had hardly any time may not have reached the model's server.
+    assert (0 if times else calls) <= talk.model.calls <= 2 * calls
 
 
 async def test_a_cascade_goes_on_with_what_the_rules_left_open(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from support.waiting import until
 import parley
 
 PATIENT = timedelta(seconds=60)
+AGAIN = parley.RetryPolicy(attempts=100)
 
 
 @contextmanager
@@ -46,7 +47,7 @@ async def test_two_workers_share_sessions_and_one_that_is_killed_is_replaced(tmp
         with workers(tmp_path, *options) as (process, address):
             for turn, message in enumerate(["hello", "yes", *"abcdef"], 1):
                 # Each client is a connection of its own, which may reach another worker.
-                async with parley.AsyncClient(address) as client:
+                async with parley.AsyncClient(address, retry=AGAIN) as client:
                     reply = await client.say(message, session_id="s", timeout=PATIENT)
                 assert reply.session.turn_count == turn
                 assert reply.reply == ("Hello." if turn > 1 else "Welcome!")
@@ -54,7 +55,7 @@ async def test_two_workers_share_sessions_and_one_that_is_killed_is_replaced(tmp
             assert len(before) == 2
 
             os.kill(before[0], signal.SIGKILL)
-            async with parley.AsyncClient(address) as client:
+            async with parley.AsyncClient(address, retry=AGAIN) as client:
                 reply = await client.say("still there?", session_id="s", timeout=PATIENT)
             assert (reply.session.turn_count, model.calls) == (9, 8)
 
@@ -65,7 +66,7 @@ async def test_two_workers_share_sessions_and_one_that_is_killed_is_replaced(tmp
 
 async def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     with workers(tmp_path) as (process, address):
-        async with parley.AsyncClient(address) as client:
+        async with parley.AsyncClient(address, retry=AGAIN) as client:
             await client.say("hi", timeout=PATIENT)
         alive = children(process)
         process.kill()

@@ -182,6 +182,8 @@ def _settle(course: Course, question: Question) -> Steps[bool]:
     course.explanation.note("question", question.topic.value, "it is answered" if taken else "it is not", taken=taken)
     if chosen:
         yield from _take_up(course, chosen)
+    elif taken and course.state.final:
+        course.say(course.assistant.texts.ended)  # Nothing is asked here that would be said instead.
     return taken
 
 

@@ -26,6 +26,8 @@ _FAILURES = 5
 _REST = timedelta(seconds=5)
 _FAIR = timedelta(seconds=1)
 """A model that had less time than this has not failed: its caller was in a hurry."""
+_LEAST_TIME = timedelta(milliseconds=50)
+"""With less time than this no call is repeated."""
 _REPEATS_EARNED = 0.1
 """How many repeats each call earns: when most calls fail, repeats would make it worse."""
 _MOST_REPEATS = 10.0
@@ -169,7 +171,8 @@ class ModelCalls:
 
     def _repeat(self, error: ModelUnavailable, attempt: int, until: float) -> bool:
         """Whether to make a call that failed once more."""
-        again = error.fault in _PASSING and attempt < _ATTEMPTS and self._repeats >= 1 and _now() < until
+        in_time = until - _now() > _LEAST_TIME.total_seconds()
+        again = error.fault in _PASSING and attempt < _ATTEMPTS and self._repeats >= 1 and in_time
         self._repeats -= again
         return again
 

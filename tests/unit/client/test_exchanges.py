@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.scripted_service import said, turn
 
@@ -63,6 +63,7 @@ def test_the_last_reply_is_what_a_caller_holds_whatever_was_said_before(
     assert isinstance(events[-1], parley.TurnCompleted)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 12), st.text(max_size=4)), max_size=6), st.lists(PIECES, max_size=2))
 def test_a_piece_takes_back_what_was_sent_after_the_place_where_it_begins(
     pieces: list[tuple[int, str]], broken_attempts: list[list[str]]

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parley_server.models.sse import event_data
@@ -22,6 +22,7 @@ async def cut(data: bytes, places: list[int]) -> AsyncIterator[bytes]:
         yield data[begin:end]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10_000), max_size=40))
 async def test_events_are_read_wherever_the_bytes_are_cut(places: list[int]) -> None:
     assert [data async for data in event_data(cut(STREAM, places), longest=1000)] == EVENTS
