@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from support.model_exchange import Behaviour
 from support.model_server import ModelServer
@@ -71,12 +72,12 @@ async def talking(
     text: str = CHAT,
     others: Sequence[Path] = (),
     clock: Clock = utc_now,
-    **settings: object,
+    **settings: Any,
 ) -> AsyncIterator[Talk]:
     """A conversation with this assistant, whose model behaves so."""
     served = (definition(folder, text), *others)
     async with ModelServer.running(*behaviours) as model:
-        options = {"model": "m", "base_url": model.base_url, "assistant": served, **settings}
+        options: dict[str, Any] = {"model": "m", "base_url": model.base_url, "assistant": served, **settings}
         async with serving(clock=clock, **options) as (server, client):
             yield Talk(server=server, client=client, model=model)
 

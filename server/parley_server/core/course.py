@@ -56,9 +56,8 @@ class Course:
         self.understanding = Understanding(message=message)
         self.change = SlotsChange()
         """What the message did to the slots."""
-        self.said: list[str] = []
-        self.shown: list[str] = []
-        """What was said, without the values of sensitive slots."""
+        self.said: list[tuple[str, str]] = []
+        """What was said, and the same without the values of sensitive slots."""
         self.moves: list[StateChange] = []
         self.rejected: list[Rejection] = []
         self.entered: Frame | None = None
@@ -115,15 +114,14 @@ class Course:
             cleared=tuple(name for name in before if name not in after),
             rejected=tuple(self.rejected),
         )
-        definitions = self.assistant.slots.definitions
         return Decision(
             context=self.context,
-            reply=" ".join(filter(None, self.said)),
-            shown_reply=" ".join(filter(None, self.shown)),
+            reply=" ".join(said for said, _ in self.said if said),
+            shown_reply=" ".join(shown for _, shown in self.said if shown),
             slots_changed=changed,
             state_changed=tuple(self.moves),
             intent=self.understanding.intent,
-            private=is_private(self.before.requested_slot, changed, definitions),
+            private=is_private(self.before.requested_slot, changed, self.assistant.slots.definitions),
             explanation=tuple(self.explanation.steps),
         )
 
@@ -137,12 +135,12 @@ class Course:
         """
         if not text:
             return
+        names = self.scope.names()
         try:
-            names = self.scope.names()
-            self.said.append(render(text, names))
+            said = render(text, names)
         except Exception as error:  # A template is an author's code, and may raise anything.
             raise self._failure("a template could not be written out") from error
-        self.shown.append(shown_text(text, self.said[-1], names, self.assistant.slots.definitions))
+        self.said.append((said, shown_text(text, said, names, self.assistant.slots.definitions)))
 
     def generate(self, generation: Generation) -> Steps[None]:
         """Has the model add to the reply, or says what stands in for that.
@@ -167,10 +165,8 @@ class Course:
             self.say(generation.otherwise)
         elif isinstance(written, Generated):
             self.explanation.note("generate", where, "the model wrote a text", taken=True)
-            self.said.append(written.text)
-            self.shown.append(written.text)
-            if written.summary:
-                self.context = replace(self.context, summary=written.summary)
+            self.said.append((written.text, written.text))
+            self.context = replace(self.context, summary=written.summary or self.context.summary)
 
     def ask(self, question: Question | None) -> None:
         """Keeps what is asked besides a slot, so that the next message can answer it."""

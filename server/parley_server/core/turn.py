@@ -328,8 +328,7 @@ def _repeat(course: Course) -> None:
     """Says the last reply again."""
     history = course.context.history
     if history and history[-1].reply:
-        course.said.append(history[-1].reply)
-        course.shown.append(shown_reply(history[-1]))
+        course.said.append((history[-1].reply, shown_reply(history[-1])))
     else:
         course.say(course.state.say or course.assistant.texts.help)
 
