@@ -3,24 +3,27 @@
 import errno
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import closing, suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support.faults_disk import Disk, Fault
 
-from parley_server.stores.file import log
+from parley_server.stores.file import FileStore, log
 from parley_server.stores.file.directory import SessionDirectory
 from parley_server.stores.file.log import SessionLog
 from parley_server.stores.holds import Loaded, NewTurn
 from parley_server.stores.options import StoreOptions
 from parley_server.stores.protocol import TurnRecord
 from parley_server.testing.contract.scene import KEY
+from parley_server.testing.contract.scene import take_turn as take_turn_of
 
 KIB = 1024
 SNAPSHOT = 60 * KIB
@@ -67,11 +70,18 @@ def names_beside(file: Path) -> list[str]:
 def take_turn(directory: SessionDirectory, *, snapshot: int = SNAPSHOT, data: bytes = b"data") -> TurnRecord:
     opened = directory.take(KEY, request_id="", recent=0)
     new = NewTurn(snapshot=bytes(snapshot), request_id=f"request {opened.version + 1}", data=data, expires_in=None)
-    return directory.append(KEY, opened, new, held=True)
+    record, wasteful = directory.append(KEY, opened, new, held=True)
+    if wasteful:
+        directory.compact(KEY.digest)
+    return record
 
 
 def take_turns(directory: SessionDirectory, turns: int) -> list[TurnRecord]:
     return [take_turn(directory) for _ in range(turns)]
+
+
+def delete(directory: SessionDirectory) -> None:
+    directory.delete(KEY, directory.take(KEY, request_id="", recent=0), held=True)
 
 
 def loaded(directory: SessionDirectory, **asked: int | str) -> Loaded:
@@ -157,7 +167,6 @@ def test_who_has_the_old_file_open_reads_on(root: Path, directory: SessionDirect
         reader = SessionLog(old.fileno(), bytes.fromhex(KEY.digest))
         last = reader.last()
 
-        assert last is not None
         assert old.seek(0, os.SEEK_END) > session_file(root).stat().st_size
         assert reader.page(last, after=0, page_bytes=KIB) == tuple(turns)
 
@@ -168,9 +177,10 @@ def test_a_file_that_can_not_be_written_anew_stays_and_is_tried_again_later(
     def fail(_descriptor: int, _data: bytes) -> int:
         raise OSError(errno.ENOSPC, "no room")
 
+    turns = take_turns(directory, 1)
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", fail)
-        turns = take_turns(directory, 2 * WASTEFUL - 4)
+        turns += take_turns(directory, 2 * WASTEFUL - 5)
 
     assert everything(directory) == tuple(turns)
     assert caplog.text.count("could not be compacted") == 1
@@ -179,6 +189,110 @@ def test_a_file_that_can_not_be_written_anew_stays_and_is_tried_again_later(
         turns.append(take_turn(directory))
     assert everything(directory) == tuple(turns)
     assert len(turns) < 3 * WASTEFUL
+
+
+@contextmanager
+def meanwhile(what: Callable[[], object], *, piece: int) -> Iterator[None]:
+    """Does something once, before the n-th piece of a new file is written."""
+    write = os.write
+    pieces = count(1)
+
+    def call(descriptor: int, data: bytes) -> int:
+        if next(pieces) == piece:
+            what()
+        return write(descriptor, data)
+
+    with patch.object(os, "write", call):
+        yield
+
+
+@pytest.mark.parametrize("piece", [1, 3, WASTEFUL - 1])
+def test_turns_that_come_while_a_file_is_written_anew_are_in_it(
+    piece: int, root: Path, directory: SessionDirectory
+) -> None:
+    turns = take_turns(directory, WASTEFUL - 1)
+
+    def take_more() -> None:
+        turns.extend(take_turns(directory, 2))
+
+    opened = directory.take(KEY, request_id="", recent=0)
+    new = NewTurn(snapshot=bytes(SNAPSHOT), request_id=f"request {WASTEFUL}", data=b"data", expires_in=None)
+    turns.append(directory.append(KEY, opened, new, held=True)[0])
+    with meanwhile(take_more, piece=piece):
+        directory.compact(KEY.digest)
+
+    assert everything(directory) == tuple(turns)
+    assert session_file(root).stat().st_size < 2 * SNAPSHOT
+    assert take_turn(directory).turn == len(turns) + 1
+    assert names_beside(session_file(root)) == [KEY.digest]
+
+
+def test_a_session_that_is_deleted_while_its_file_is_written_anew_does_not_come_back(
+    root: Path, directory: SessionDirectory
+) -> None:
+    take_turns(directory, WASTEFUL - 1)
+
+    with meanwhile(lambda: delete(directory), piece=2):
+        take_turn(directory)
+
+    assert loaded(directory) == Loaded()
+    assert names_beside(session_file(root)) == []
+
+
+def test_a_session_that_is_begun_anew_while_the_old_ones_file_is_written_stays_the_new_one(
+    root: Path, directory: SessionDirectory
+) -> None:
+    take_turns(directory, WASTEFUL - 1)
+
+    def begin_anew() -> None:
+        delete(directory)
+        take_turn(directory, data=b"new")
+
+    with meanwhile(begin_anew, piece=2):
+        take_turn(directory)
+
+    assert [turn.data for turn in everything(directory)] == [b"new"]
+    assert names_beside(session_file(root)) == [KEY.digest]
+
+
+def test_of_two_that_write_a_file_anew_the_slower_one_gives_up(root: Path, directory: SessionDirectory) -> None:
+    turns = take_turns(directory, WASTEFUL - 1)
+
+    def compact_and_go_on() -> None:
+        with closing(SessionDirectory(root, StoreOptions())) as other:
+            other.compact(KEY.digest)
+            turns.append(take_turn(other))
+
+    with meanwhile(compact_and_go_on, piece=2):
+        turns.insert(WASTEFUL - 1, take_turn(directory))
+
+    assert everything(directory) == tuple(turns)
+    assert names_beside(session_file(root)) == [KEY.digest]
+
+
+async def test_turns_do_not_wait_for_a_file_that_is_written_anew(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, going_on = threading.Event(), threading.Event()
+    write = os.write
+
+    def hang(descriptor: int, data: bytes) -> int:
+        if threading.current_thread().name.startswith("parley-compaction"):
+            begun.set()
+            going_on.wait()
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", hang)
+    store = await FileStore.connect(root)
+    try:
+        while not begun.is_set():
+            await take_turn_of(store, snapshot=bytes(SNAPSHOT))
+        later = [await take_turn_of(store) for _ in range(3)]
+    finally:
+        going_on.set()
+        await store.close()
+
+    store = await FileStore.connect(root)
+    assert (await store.read_turns(KEY, after=later[0].turn - 1)) == tuple(later)
+    await store.close()
 
 
 def test_a_damaged_file_is_not_written_anew(

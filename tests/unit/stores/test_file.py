@@ -1,15 +1,22 @@
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parley_server.errors import InvalidSettings, SessionCorrupt, StoreFull, StoreUnavailable
+from parley_server.ids import SessionKey
 from parley_server.stores.file import FileStore
+from parley_server.stores.options import StoreOptions
+from parley_server.testing.clock import ManualClock
 from parley_server.testing.contract.scene import KEY, all_turns, take_turn
 
 TURNS = 4
@@ -30,6 +37,10 @@ async def store(root: Path) -> AsyncIterator[FileStore]:
 def session_file(root: Path) -> Path:
     digest = KEY.digest
     return root / "sessions" / digest[:2] / digest[2:4] / digest
+
+
+def files_of_sessions(root: Path) -> list[Path]:
+    return [entry for entry in (root / "sessions").rglob("*") if entry.is_file()]
 
 
 async def write_turns(store: FileStore) -> None:
@@ -63,7 +74,7 @@ async def test_a_start_that_was_cut_short_is_begun_again(tmp_path: Path, left: s
 
 
 async def test_another_format_is_refused(root: Path, store: FileStore) -> None:
-    (root / "format").write_bytes(b"parley sessions 2\n")
+    (root / "format").write_bytes(b"parley sessions 3\n")
 
     with pytest.raises(InvalidSettings, match="another version of parley"):
         await FileStore.connect(root)
@@ -101,15 +112,120 @@ async def test_a_write_that_was_cut_off_anywhere_is_as_if_it_had_not_been(root: 
     assert record.turn == TURNS + 1
 
 
-async def test_a_first_write_that_was_cut_off_leaves_no_session(root: Path, store: FileStore) -> None:
+async def test_a_file_without_its_first_turn_is_damaged_and_stays_as_it_is(root: Path, store: FileStore) -> None:
     await take_turn(store)
     whole = session_file(root).read_bytes()
 
     for end in range(len(whole)):
         session_file(root).write_bytes(whole[:end])
-        assert await store.read(KEY) is None
+        with pytest.raises(SessionCorrupt):
+            await store.read(KEY)
+    with pytest.raises(SessionCorrupt):
+        await take_turn(store)
+    assert await store.sweep() == 0
+    assert session_file(root).read_bytes() == whole[:-1]
 
-    assert (await take_turn(store)).turn == 1
+    session_file(root).write_bytes(whole)
+    assert (await take_turn(store)).turn == 2
+
+
+@pytest.mark.parametrize("call", ["mkdir", "write", "fsync", "rename"])
+async def test_a_first_turn_that_can_not_be_written_leaves_nothing(
+    call: str, root: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await take_turn(store)
+    other = SessionKey(KEY.tenant, "another")
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, fail)
+        with pytest.raises((StoreFull, StoreUnavailable)) as caught:
+            await take_turn(store, other)
+        assert not cast("StoreUnavailable", caught.value).maybe_applied
+
+    assert await store.read(other) is None
+    assert files_of_sessions(root) == [session_file(root)]
+    assert (await take_turn(store, other)).turn == 1
+
+
+async def test_a_session_that_expired_makes_room_for_the_next_one_whole_or_not_at_all(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock()
+    store = await FileStore.connect(root, StoreOptions(clock=clock))
+    await take_turn(store, data=b"old", expires_in=timedelta(hours=1))
+    clock.advance(timedelta(hours=1))
+    expired = session_file(root).read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", fail)
+        with pytest.raises(StoreFull):
+            await take_turn(store)
+    assert session_file(root).read_bytes() == expired
+
+    assert (await take_turn(store, data=b"new")).turn == 1
+    assert [turn.data for turn in await all_turns(store)] == [b"new"]
+    await store.close()
+
+
+async def test_a_damaged_secret_is_none(root: Path, store: FileStore) -> None:
+    secret = (root / "secret").read_bytes()
+    for damaged in (b"", secret[:-1], bytes([secret[0] ^ 1]) + secret[1:]):
+        (root / "secret").write_bytes(damaged)
+        with pytest.raises(StoreUnavailable, match="secret"):
+            await store.ready()
+
+    (root / "secret").write_bytes(secret)
+    await store.ready()
+
+
+async def test_names_that_could_not_be_flushed_are_flushed_before_anything_is_called_durable(
+    root: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = session_file(root).parent
+    flushed = []
+    fsync = os.fsync
+
+    def note(descriptor: int, *, fails: bool) -> None:
+        place = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if place == shelf:
+            if fails:
+                raise OSError(errno.EIO, "the disk is dying")
+            flushed.append(place)
+        fsync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", partial(note, fails=True))
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable) as caught:
+                await take_turn(store, request_id="r")
+            assert caught.value.maybe_applied
+    monkeypatch.setattr(os, "fsync", partial(note, fails=False))
+
+    async with store.open(KEY, request_id="r") as session:
+        assert session.repeat is not None
+        assert flushed == [shelf]
+
+
+@pytest.mark.parametrize("left", ["", ".0a1b2c3d"])
+async def test_what_a_killed_process_left_of_a_file_is_swept_but_not_what_is_being_written(
+    left: str, root: Path, store: FileStore
+) -> None:
+    await take_turn(store)
+    leftover = session_file(root).with_name(f"{KEY.digest}{left}.new")
+    with leftover.open("wb") as writing:
+        fcntl.flock(writing, fcntl.LOCK_EX)
+        await store.sweep()
+        assert leftover.exists()
+
+    await store.sweep()
+
+    assert [file.name for file in leftover.parent.iterdir()] == [KEY.digest]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
@@ -188,6 +304,7 @@ async def test_a_turn_is_flushed_and_so_is_the_name_of_a_new_session(
     file = session_file(root)
 
     await take_turn(store)
-    assert flushed == [file.parent.parent.parent, file.parent.parent, file, file.parent]
+    new = file.with_name(f"{file.name}.new")
+    assert flushed == [file.parent.parent.parent, file.parent.parent, new, file.parent]
     await take_turn(store)
     assert flushed[4:] == [file]

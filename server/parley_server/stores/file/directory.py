@@ -16,7 +16,7 @@ import fcntl
 import logging
 import os
 import secrets
-import time
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -24,26 +24,21 @@ from pathlib import Path
 
 import apsw
 
-from parley_server.errors import InvalidSettings, SessionBusy, SessionCorrupt, StoreFull, StoreUnavailable, TurnConflict
+from parley_server.errors import SessionBusy, SessionCorrupt, StoreFull, StoreUnavailable, TurnConflict
 from parley_server.ids import SessionKey
-from parley_server.stores.file.disk import NEW, Unsynced, replace_file, sync_names
-from parley_server.stores.file.frames import Frame
+from parley_server.stores.disk import NEW, Unsynced, create_file, lock, remove_leftover, replace_file, sync_names
+from parley_server.stores.file.frames import Frame, pack_first
 from parley_server.stores.file.log import SessionLog
+from parley_server.stores.file.packing import Packing
+from parley_server.stores.file.root import Root
 from parley_server.stores.holds import Loaded, NewTurn, Unreadable
 from parley_server.stores.leases import LeaseTable
-from parley_server.stores.mounts import refuse_network
 from parley_server.stores.options import EPOCH, MICROSECOND, StoreOptions
 from parley_server.stores.protocol import StoredSession, TurnRecord
 
-FORMAT = b"parley sessions 1\n"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_LOCK_PAUSE = 0.001
-_FIRST_ENTRIES = {".lock", "sessions", "secret", "format"}
-"""What a start that was cut short may leave."""
 
 logger = logging.getLogger(__name__)
-_UNFINISHED = {".lock", "secret", "secret.new", "sessions", "format.new"}
-"""What a directory may hold whose making was cut short."""
 
 
 class SessionDirectory:
@@ -56,16 +51,15 @@ class SessionDirectory:
             InvalidSettings: It is not a directory of sessions, or one of another version of parley, or another host's.
             StoreUnavailable: It can not be used.
         """
-        self._root = root.absolute()
         self._clock = options.clock
         # Half of what a step may take, so that one that waits for another process can still say so.
         self._patience = options.timeout / 2
+        self._closing = threading.Event()
+        # Directories whose names could not be flushed: nothing more is said to be durable there until they are.
+        self._unflushed: set[Path] = set()
         try:
-            refuse_network(self._root)
-            self._prepare()
-            status = self._root.stat()
-            self._identity = (status.st_dev, status.st_ino)
-            self._leases = LeaseTable(self._root / "leases", lease=options.lease, timeout=self._patience)
+            self._root = Root(root)
+            self._leases = LeaseTable(self._root.path / "leases", lease=options.lease, timeout=self._patience)
         except (OSError, apsw.Error) as error:
             raise StoreUnavailable(f"the directory {root} can not be used: {error}") from error
 
@@ -95,7 +89,8 @@ class SessionDirectory:
             SessionBusy: Another process holds it.
         """
         with self._failing(key):
-            self._check_root()
+            self._root.check()
+            self._flush_names(key)
             with self._leases.transaction():
                 if not self._leases.take(bytes.fromhex(key.digest), self._clock()):
                     raise SessionBusy
@@ -107,40 +102,35 @@ class SessionDirectory:
             last = None if log is None else self._live(log)
             return () if log is None or last is None else log.page(last, after=max(after, 0), page_bytes=page_bytes)
 
-    def append(self, key: SessionKey, opened: Loaded, new: NewTurn, *, held: bool) -> TurnRecord:
+    def append(self, key: SessionKey, opened: Loaded, new: NewTurn, *, held: bool) -> tuple[TurnRecord, bool]:
         """Appends a turn to the session that was opened, if its lease is `held` and still ours, and gives that up.
 
         Returns:
-            The turn that now has the request_id: the new one, or the one that had it already.
+            The turn that now has the request_id: the new one, or the one that had it already. And whether it is time to
+            `compact` the session's file.
 
         Raises:
             TurnConflict: The session moved on, or its lease is lost.
         """
         with self._failing(key), self._spending(key, held=held) as ours:
-            made = ours and not opened.incarnation and self._make(key.digest)
+            self._flush_names(key)
+            record = TurnRecord(opened.version + 1, new.request_id, new.data)
+            if ours and not opened.incarnation and self._create(key.digest, new):
+                return record, False
             with self._log(key.digest, exclusive=True) as log:
                 if log is None:
                     raise TurnConflict
                 last = self._live(log)
                 repeat = None if last is None else log.repeat(last, new.request_id)
                 if repeat is not None:
-                    return repeat
+                    return repeat, False
                 if not ours or not _stands(last, opened):
                     raise TurnConflict
-                record = TurnRecord(opened.version + 1, new.request_id, new.data)
-                expires_at = new.expires_at(self._clock())
-                wasteful = log.append(
-                    last,
-                    record,
-                    snapshot=new.snapshot,
-                    incarnation=opened.incarnation or secrets.randbits(63) + 1,
-                    expires_at=-1 if expires_at is None else (expires_at - EPOCH) // MICROSECOND,
-                )
-                if wasteful:
-                    self._compact(key.digest, log)
-            if made:
-                sync_names(self._path(key.digest).parent)
-            return record
+                if last is None:
+                    # What has expired makes room.
+                    replace_file(self._path(key.digest), [self._first_frame(key.digest, new)])
+                    return record, False
+                return record, log.append(last, record, snapshot=new.snapshot, expires_at=self._expiry(new))
 
     def delete(self, key: SessionKey, opened: Loaded, *, held: bool) -> None:
         """Removes the session that was opened, if its lease is `held` and still ours, and gives that up.
@@ -154,6 +144,25 @@ class SessionDirectory:
                     raise TurnConflict
                 self._path(key.digest).unlink()
             sync_names(self._path(key.digest).parent)
+
+    def compact(self, digest: str) -> None:
+        """Writes a session's file anew without what is of no use; others may use the session meanwhile.
+
+        If that can not be done, the file stays as it is.
+        """
+        try:
+            descriptor = self._open(digest, exclusive=False)
+            if descriptor is None:
+                return
+            try:
+                self._compact(digest, descriptor)
+            finally:
+                os.close(descriptor)
+        except (OSError, Unreadable, StoreUnavailable) as error:
+            if isinstance(error, Unsynced):
+                self._unflushed.add(self._path(digest).parent)
+            if not self._closing.is_set():
+                logger.warning("the session file %s could not be compacted and stays as it is", digest, exc_info=True)
 
     def release(self, key: SessionKey) -> None:
         """Gives the session's lease up."""
@@ -184,8 +193,8 @@ class SessionDirectory:
     def shelves(self) -> list[Path]:
         """The directories that sessions are in, to be gone through one by one."""
         with self._failing(None):
-            self._check_root()
-            return sorted((self._root / "sessions").glob("??/??"))
+            self._root.check()
+            return sorted((self._root.path / "sessions").glob("??/??"))
 
     def digests(self, shelf: Path) -> list[str]:
         """The digests of the keys whose sessions are in a shelf."""
@@ -200,57 +209,64 @@ class SessionDirectory:
     def secret(self) -> bytes:
         """The random bytes that were made with the directory."""
         with self._failing(None):
-            self._check_root()
-            return (self._root / "secret").read_bytes()
+            self._root.check()
+            return self._root.secret()
+
+    def hurry(self) -> None:
+        """Gives up what is not urgent, since the end is near."""
+        self._closing.set()
 
     def close(self) -> None:
         """Gives up the leases."""
         with contextlib.suppress(apsw.Error, OSError):
             self._leases.close()
 
-    def _prepare(self) -> None:
-        self._root.mkdir(mode=0o700, exist_ok=True)
-        with (self._root / ".lock").open("wb") as gate:
-            # Two processes may find the directory empty at once.
-            fcntl.flock(gate, fcntl.LOCK_EX)
-            if not (self._root / "format").exists():
-                if {entry.name for entry in self._root.iterdir()} - _UNFINISHED:
-                    raise InvalidSettings(f"{self._root}: this directory is another program's")
-                (self._root / "sessions").mkdir(mode=0o700, exist_ok=True)
-                replace_file(self._root / "secret", [secrets.token_bytes(32)])
-                # The last one, so that a start that was cut short is begun again.
-                replace_file(self._root / "format", [FORMAT])
-        if (self._root / "format").read_bytes() != FORMAT:
-            raise InvalidSettings(f"{self._root}: written by another version of parley")
-
     def _path(self, digest: str) -> Path:
-        return self._root / "sessions" / digest[:2] / digest[2:4] / digest
+        return self._root.path / "sessions" / digest[:2] / digest[2:4] / digest
 
-    def _check_root(self) -> None:
-        status = self._root.stat()
-        if (status.st_dev, status.st_ino) != self._identity:
-            raise StoreUnavailable("the directory of sessions is another one")
+    def _flush_names(self, key: SessionKey) -> None:
+        shelf = self._path(key.digest).parent
+        if shelf in self._unflushed:
+            if shelf.exists():
+                sync_names(shelf)
+            self._unflushed.discard(shelf)
 
     def _live(self, log: SessionLog) -> Frame | None:
         last = log.last()
-        if last is None or 0 <= last.header.expires_at <= (self._clock() - EPOCH) // MICROSECOND:
+        if 0 <= last.header.expires_at <= (self._clock() - EPOCH) // MICROSECOND:
             return None
         return last
 
-    def _make(self, digest: str) -> bool:
-        """Makes an empty file for a session."""
+    def _create(self, digest: str, new: NewTurn) -> bool:
+        """Makes the file of a session with its first turn, unless there is one, and says whether it did."""
         path = self._path(digest)
         for directory in (path.parent.parent, path.parent):
-            with contextlib.suppress(FileExistsError):
-                directory.mkdir(mode=0o700)
+            directory.mkdir(mode=0o700, exist_ok=True)
+            try:
+                # Also where it was there: who made it may not have come to this yet.
                 sync_names(directory.parent)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-        return True
+            except Unsynced as error:
+                raise OSError("the disk did not confirm a directory, and nothing has been written there") from error
+        return create_file(path, [self._first_frame(digest, new)], patience=self._patience)
+
+    def _first_frame(self, digest: str, new: NewTurn) -> bytes:
+        return pack_first(
+            bytes.fromhex(digest),
+            request_id=new.request_id,
+            snapshot=new.snapshot,
+            data=new.data,
+            incarnation=secrets.randbits(63) + 1,
+            expires_at=self._expiry(new),
+        )
+
+    def _expiry(self, new: NewTurn) -> int:
+        expires_at = new.expires_at(self._clock())
+        return -1 if expires_at is None else (expires_at - EPOCH) // MICROSECOND
 
     @contextmanager
     def _log(self, digest: str, *, exclusive: bool) -> Iterator[SessionLog | None]:
         """Opens and locks the session's file; None if there is none."""
-        self._check_root()
+        self._root.check()
         descriptor = self._open(digest, exclusive=exclusive)
         if descriptor is None:
             yield None
@@ -261,22 +277,16 @@ class SessionDirectory:
             os.close(descriptor)
 
     def _open(self, digest: str, *, exclusive: bool) -> int | None:
-        due = time.monotonic() + self._patience.total_seconds()
         while True:
             try:
                 descriptor = os.open(self._path(digest), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
             except FileNotFoundError:
                 return None
             try:
-                fcntl.flock(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+                lock(descriptor, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH, patience=self._patience)
                 if os.fstat(descriptor).st_nlink:
                     return descriptor
                 # It was removed while we waited: what is in its place now is another one.
-            except BlockingIOError:
-                if time.monotonic() > due:
-                    os.close(descriptor)
-                    raise StoreUnavailable("another process keeps the session's file locked") from None
-                time.sleep(_LOCK_PAUSE)
             except BaseException:
                 os.close(descriptor)
                 raise
@@ -293,31 +303,41 @@ class SessionDirectory:
         finally:
             self.release(key)
 
-    def _compact(self, digest: str, log: SessionLog) -> None:
-        try:
-            replace_file(self._path(digest), log.compacted())
-        except Unsynced:
-            raise
-        except (OSError, Unreadable):
-            logger.warning("the session file %s could not be compacted and stays as it is", digest, exc_info=True)
+    def _compact(self, digest: str, descriptor: int) -> None:
+        """Compacts the session's file that is open, and locked for now."""
+        log = SessionLog(descriptor, bytes.fromhex(digest))
+        first = log.last()
+        if not log.wasteful(first):
+            return
+        packing = Packing(log, bytes.fromhex(digest))
+
+        def pieces() -> Iterator[bytes]:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            for piece in packing.before(first):
+                if self._closing.is_set():
+                    raise InterruptedError("the store is closing")
+                yield piece
+            lock(descriptor, fcntl.LOCK_EX, patience=self._patience)
+            if not os.fstat(descriptor).st_nlink:
+                raise FileNotFoundError("the session has gone meanwhile, or somebody else was faster")
+            last = log.last()
+            yield from packing.before(last)
+            yield packing.last(last)
+
+        replace_file(self._path(digest), pieces(), ending=f".{secrets.token_hex(4)}{NEW}")
 
     def _sweep_one(self, file: Path) -> int:
-        with self._log(file.name.removesuffix(NEW), exclusive=True) as log:
-            if file.name.endswith(NEW):
-                # Whoever was writing it had the session's file locked, and is gone.
-                file.unlink(missing_ok=True)
-                return 0
-            if log is None:
-                return 0
+        if file.name.endswith(NEW):
+            remove_leftover(file)
+            return 0
+        with self._log(file.name, exclusive=True) as log:
             try:
-                if self._live(log) is not None:
+                if log is None or self._live(log) is not None:
                     return 0
-                expired = log.last() is not None
             except Unreadable:
                 return 0
-            # An empty file is what a commit left that was cut short.
             file.unlink()
-            return int(expired)
+            return 1
 
     @contextmanager
     def _failing(self, key: SessionKey | None) -> Iterator[None]:
@@ -327,6 +347,8 @@ class SessionDirectory:
         except Unreadable as error:
             raise SessionCorrupt("" if key is None else key.session_id, str(error)) from error
         except Unsynced as error:
+            if key is not None:
+                self._unflushed.add(self._path(key.digest).parent)
             raise StoreUnavailable("the disk did not confirm a write", maybe_applied=True) from error
         except (OSError, apsw.Error) as error:
             if isinstance(error, apsw.FullError) or (isinstance(error, OSError) and error.errno in _NO_ROOM):

@@ -1,6 +1,6 @@
 """How one turn stands in a session's file.
 
-A file is a row of frames, one a turn, and grows at its end:
+A file is a row of frames, one a turn; it is made with the first one, whole, and grows at its end:
 
     header | requests | request_id | snapshot | data | footer
 
@@ -157,6 +157,14 @@ def pack_frame(
         data_bytes=len(data),
     )
     return header.pack(digest) + body + FOOTER.pack(header.frame_bytes, END)
+
+
+def pack_first(
+    digest: bytes, *, request_id: str, snapshot: bytes, data: bytes, incarnation: int, expires_at: int
+) -> bytes:
+    """Writes the frame that a session's file begins with."""
+    header = Header(incarnation=incarnation, turn=1, previous=0, jump=0, jump_turn=0, waste=0, expires_at=expires_at)
+    return pack_frame(header, digest, requests=(), request_id=request_id, snapshot=snapshot, data=data)
 
 
 def unpack_frame(offset: int, header: Header, body: bytes) -> Frame:

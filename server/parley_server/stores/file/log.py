@@ -4,11 +4,8 @@ Everything here blocks, and belongs in a store's thread. This module must not kn
 """
 
 import os
-from array import array
-from collections.abc import Iterator
-from dataclasses import replace
 
-from parley_server.stores.file.disk import Unsynced
+from parley_server.stores.disk import Unsynced
 from parley_server.stores.file.frames import (
     END,
     FOOTER,
@@ -34,19 +31,22 @@ class SessionLog:
         self._descriptor = descriptor
         self._digest = digest
 
-    def last(self) -> Frame | None:
-        """The last turn; None if there is none. A frame whose writing was cut off does not count.
+    def last(self) -> Frame:
+        """The last turn. A frame whose writing was cut off does not count.
 
         Raises:
-            Unreadable: It is damaged.
+            Unreadable: It is damaged, or there is none: the first one comes with its file.
         """
         size = os.fstat(self._descriptor).st_size
         if size < FOOTER.size:
-            return None
+            raise Unreadable("the file has been emptied")
         length, end = FOOTER.unpack(os.pread(self._descriptor, FOOTER.size, size - FOOTER.size))
         if end == END and length <= size:
             return self.frame(size - length)
-        return self._last_whole(size)
+        last = self._last_whole(size)
+        if last is None:
+            raise Unreadable("the file ends inside its first turn")
+        return last
 
     def frame(self, offset: int) -> Frame:
         """The frame that begins at an offset.
@@ -115,68 +115,42 @@ class SessionLog:
                 return _record(frame)
         return None
 
-    def append(
-        self, last: Frame | None, record: TurnRecord, *, snapshot: bytes, incarnation: int, expires_at: int
-    ) -> bool:
+    def append(self, last: Frame, record: TurnRecord, *, snapshot: bytes, expires_at: int) -> bool:
         """Writes a turn after the last one, and waits until it is on the disk.
 
         Returns:
-            Whether the file has now so much that is of no use that it is better written anew. If that can not be done,
-            it is said again when there is as much again.
+            Whether the file has now so much that is of no use that it is better written anew. If that is not done, it
+            is said again when there is as much again.
 
         Raises:
             OSError: It can not be written, and nothing of it is there.
             Unsynced: It was written, and cut off again, and the disk may have it all the same.
         """
-        header = Header(
-            incarnation=incarnation, turn=record.turn, previous=0, jump=0, jump_turn=0, waste=0, expires_at=expires_at
-        )
-        offset = before = 0
-        requests: tuple[int, ...] = ()
-        if last is not None:
-            offset, before, requests = last.end, last.header.waste, (request_mark(last.request_id), *last.requests)
-            jump, jump_turn = self._jump(last)
-            waste = before + last.passing_bytes
-            header = replace(header, previous=last.offset, jump=jump, jump_turn=jump_turn, waste=waste)
+        jump, jump_turn = self._jump(last)
+        before, waste = last.header.waste, last.header.waste + last.passing_bytes
         frame = pack_frame(
-            header,
+            Header(
+                incarnation=last.header.incarnation,
+                turn=record.turn,
+                previous=last.offset,
+                jump=jump,
+                jump_turn=jump_turn,
+                waste=waste,
+                expires_at=expires_at,
+            ),
             self._digest,
-            requests=requests[:KNOWN_REQUESTS],
+            requests=(request_mark(last.request_id), *last.requests)[:KNOWN_REQUESTS],
             request_id=record.request_id,
             snapshot=snapshot,
             data=record.data,
         )
-        self._write(offset, frame)
-        most = max(_MOST_WASTE * (offset + len(frame) - header.waste), _LEAST_WASTE)
-        return before // most < header.waste // most
+        self._write(last.end, frame)
+        most = _most_waste(last.end + len(frame) - waste)
+        return before // most < waste // most
 
-    def compacted(self) -> Iterator[bytes]:
-        """The frames without what is of no use.
-
-        Raises:
-            Unreadable: One of them is damaged.
-        """
-        size = os.fstat(self._descriptor).st_size
-        # Where the frame of each turn is going to begin; there is no turn 0.
-        places = array("Q", [0])
-        old = new = 0
-        while old < size:
-            frame = self.frame(old)
-            header = frame.header
-            if header.turn != len(places):
-                raise Unreadable(f"turn {len(places)} is missing")
-            last = frame.end == size
-            packed = pack_frame(
-                replace(header, previous=places[-1], jump=places[header.jump_turn], waste=0),
-                self._digest,
-                requests=frame.requests if last else (),
-                request_id=frame.request_id,
-                snapshot=frame.snapshot if last else b"",
-                data=frame.data,
-            )
-            yield packed
-            places.append(new)
-            old, new = frame.end, new + len(packed)
+    def wasteful(self, last: Frame) -> bool:
+        """Whether the file has so much that is of no use that it is better written anew."""
+        return last.header.waste >= _most_waste(last.end - last.header.waste)
 
     def cut(self, offset: int) -> None:
         """Removes everything from an offset on."""
@@ -243,6 +217,10 @@ class SessionLog:
             if flushing:
                 raise Unsynced from error
             raise
+
+
+def _most_waste(useful: int) -> int:
+    return max(_MOST_WASTE * useful, _LEAST_WASTE)
 
 
 def _record(frame: Frame) -> TurnRecord:

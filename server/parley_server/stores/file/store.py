@@ -51,7 +51,9 @@ class FileStore:
         self._directory = directory
         self._options = options
         self._lanes = _Lanes(options.timeout)
-        self._desk = _Desk(directory, self._lanes)
+        # Beside the lanes: a file may take longer to be compacted than a turn may take.
+        self._compaction = ThreadPoolExecutor(1, thread_name_prefix="parley-compaction")
+        self._desk = _Desk(directory, self._lanes, self._compaction)
         self._turnstile = Turnstile()
         self._watchers = Watchers(self._look, every=_LOOK_EVERY)
         self._renewal = asyncio.create_task(self._renew())
@@ -123,6 +125,8 @@ class FileStore:
         self._renewal.cancel()
         self._turnstile.close()
         self._watchers.close()
+        self._directory.hurry()
+        self._compaction.shutdown(wait=False, cancel_futures=True)
         await self._lanes.close(self._directory.close)
 
     async def _look(self, keys: Sequence[SessionKey]) -> list[tuple[int, int]]:
@@ -138,15 +142,24 @@ class FileStore:
 class _Desk:
     """Does for open sessions what they ask for; see `Desk`."""
 
-    def __init__(self, directory: SessionDirectory, lanes: "_Lanes") -> None:
+    def __init__(self, directory: SessionDirectory, lanes: "_Lanes", compaction: ThreadPoolExecutor) -> None:
         self._directory = directory
         self._lanes = lanes
+        self._compaction = compaction
 
     def load(self, key: SessionKey, *, request_id: str, recent: int) -> asyncio.Future[Loaded]:
         return self._lanes.submit(key, lambda: self._directory.take(key, request_id=request_id, recent=recent))
 
     def append(self, key: SessionKey, opened: Loaded, new: NewTurn, *, held: bool) -> asyncio.Future[TurnRecord]:
-        return self._lanes.submit(key, lambda: self._directory.append(key, opened, new, held=held), writes=True)
+        def append() -> TurnRecord:
+            record, wasteful = self._directory.append(key, opened, new, held=held)
+            if wasteful:
+                # At the end nobody takes it; the file stays as it is.
+                with contextlib.suppress(RuntimeError):
+                    self._compaction.submit(self._directory.compact, key.digest)
+            return record
+
+        return self._lanes.submit(key, append, writes=True)
 
     def delete(self, key: SessionKey, opened: Loaded, *, held: bool) -> asyncio.Future[None]:
         return self._lanes.submit(key, lambda: self._directory.delete(key, opened, held=held), writes=True)
