@@ -59,7 +59,8 @@ class SqliteBacking(Backing):
             connection.execute("PRAGMA synchronous = OFF")
 
     def attach(self, connection: apsw.Connection) -> None:
-        self._connections.append(connection)
+        if connection.filename == str(self._path):
+            self._connections.append(connection)
 
         def count(event: dict[str, Any]) -> None:
             self._steps += event["stmt_status"]["SQLITE_STMTSTATUS_VM_STEP"]

@@ -31,11 +31,15 @@ def connections() -> list[apsw.Connection]:
 
 @pytest.fixture
 async def store(path: Path, connections: list[apsw.Connection]) -> AsyncIterator[SqliteStore]:
-    apsw.connection_hooks.append(connections.append)
+    def note(connection: apsw.Connection) -> None:
+        if connection.filename == str(path):
+            connections.append(connection)
+
+    apsw.connection_hooks.append(note)
     store = await SqliteStore.connect(path, StoreOptions(timeout=TIMEOUT))
     yield store
     await store.close()
-    apsw.connection_hooks.remove(connections.append)
+    apsw.connection_hooks.remove(note)
 
 
 def statement(path: Path, statement: str) -> None:
@@ -51,12 +55,12 @@ async def test_the_file_is_for_its_owner_alone(path: Path, store: SqliteStore) -
 
 async def test_a_newer_format_is_refused_and_left_as_it_is(path: Path, store: SqliteStore) -> None:
     await store.close()
-    statement(path, "PRAGMA user_version = 2")
+    statement(path, "PRAGMA user_version = 3")
 
     with pytest.raises(InvalidSettings, match="another version of parley"):
         await SqliteStore.connect(path)
     with closing(apsw.Connection(str(path))) as connection:
-        assert connection.pragma("user_version") == 2
+        assert connection.pragma("user_version") == 3
 
 
 async def test_another_programs_database_is_refused(path: Path) -> None:

@@ -17,6 +17,7 @@ from parley_server.stores.holds import Unreadable
 from parley_server.stores.leases import LeaseTable
 from parley_server.stores.mounts import refuse_network
 from parley_server.stores.options import StoreOptions
+from parley_server.stores.sqlite.database import is_damage
 from parley_server.stores.sqlite.tables import SessionTables
 from parley_server.stores.sqlite.thread import AnyJob, Publish, Step
 
@@ -42,6 +43,7 @@ class BatchRunner:
         try:
             refuse_network(self._path)
             self._tables: SessionTables | None = SessionTables(self._path, create=True, timeout=self._busy)
+            self._secret = self._tables.secret()
             self._leases: LeaseTable | None = None
             self._join()
         except (apsw.Error, OSError) as error:
@@ -84,7 +86,11 @@ class BatchRunner:
             self._disconnect()
         if self._tables is None:
             # What is gone may come back: an empty database in its place would lose every session.
-            self._tables = SessionTables(self._path, create=False, timeout=self._busy)
+            tables = SessionTables(self._path, create=False, timeout=self._busy)
+            if tables.secret() != self._secret:
+                tables.close()
+                raise InvalidSettings(f"{self._path} is another database than the one that was opened")
+            self._tables = tables
             self._suspect = False
         return self._tables
 
@@ -147,13 +153,11 @@ class BatchRunner:
                 self._write_one(tables, leases, job)
             committing = True
             tables.commit()
-        except (apsw.IOError, apsw.BusyError) as error:
-            self._roll_back(tables)
-            self._fail(jobs, error, maybe_applied=committing)
         except Exception as error:  # noqa: BLE001 (it is raised again where the job came from)
             self._roll_back(tables)
-            if len(jobs) == 1:
-                self._fail(jobs, error)
+            of_all = isinstance(error, apsw.IOError | apsw.BusyError) and (committing or not is_damage(error))
+            if of_all or len(jobs) == 1:
+                self._fail(jobs, error, maybe_applied=of_all and committing)
                 return
             # One of them spoiled it for all.
             for job in jobs:
@@ -206,7 +210,7 @@ def _change_lease(leases: LeaseTable, job: AnyJob, now: datetime) -> None:
 
 
 def _failure(session_id: str, error: Exception, *, maybe_applied: bool) -> Exception:
-    if isinstance(error, Unreadable | apsw.CorruptError) and session_id:
+    if (isinstance(error, Unreadable) or is_damage(error)) and session_id:
         failure: Exception = SessionCorrupt(session_id, str(error))
     elif isinstance(error, apsw.FullError) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
         failure = StoreFull()

@@ -125,7 +125,7 @@ class SqliteStore:
                 else:
                     yield session
         if damaged:
-            raise SessionCorrupt("", f"a scan met {damaged} of them")
+            raise SessionCorrupt("", f"a scan met damage in {damaged} places")
 
     async def sweep(self) -> int:
         """See `StateStore.sweep`."""

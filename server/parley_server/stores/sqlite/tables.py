@@ -3,12 +3,9 @@
 Everything here blocks, and belongs in the store's thread. This module must not know threads, leases or asyncio.
 """
 
-import contextlib
 import os
-import random
 import secrets
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,8 +18,9 @@ from parley_server.errors import InvalidSettings, TurnConflict
 from parley_server.stores.holds import Loaded, NewTurn, Unreadable
 from parley_server.stores.options import EPOCH, MICROSECOND
 from parley_server.stores.protocol import StoredSession, TurnRecord
+from parley_server.stores.sqlite.database import demand_checksums, is_damage, make_database, open_database
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x7061726C
 """Marks the file as parley's: "parl"."""
 
@@ -69,8 +67,6 @@ UPDATE sessions SET version = ?3, expires_at = ?4, checksum = ?5, snapshot = ?6
 WHERE id = ?1 AND version = ?2 AND (expires_at IS NULL OR expires_at > ?7)
 """
 
-# A large write-ahead log costs room and some start-up time after a crash, and saves writing busy pages again and again.
-_CHECKPOINT_PAGES = 4000
 _SCAN_SESSIONS = 16
 _SWEEP_SESSIONS = 64
 _SWEEP_TURNS = 256
@@ -80,19 +76,19 @@ class SessionTables:
     """A connection to the database."""
 
     def __init__(self, path: Path, *, create: bool, timeout: timedelta) -> None:
-        """Opens the database, and makes the tables if it is a new one.
+        """Opens the database, after making it if it is to be and is not there.
 
         Raises:
-            InvalidSettings: It is not parley's, is newer than this server, or can not keep what it promises.
+            InvalidSettings: It is not parley's, is newer than this server, has been emptied, or can not keep what it
+                promises.
             apsw.Error: It can not be opened.
             OSError: It can not be made.
         """
         if create:
-            _make_private(path)
-        self._connection = apsw.Connection(str(path), apsw.SQLITE_OPEN_READWRITE)
+            make_database(path, _fill, timeout=timeout)
+        self._connection = open_database(path, timeout=timeout)
         try:
-            self._connection.set_busy_handler(_patience(timeout))
-            self._prepare(path)
+            _demand_sound(self._connection, path)
         except BaseException:
             self._connection.close()
             raise
@@ -101,12 +97,12 @@ class SessionTables:
         self._path = path
 
     def moved(self) -> bool:
-        """Says whether the file that was opened is no longer the one in its place."""
+        """Says whether the file that was opened is no longer the one in its place, or has been emptied."""
         try:
             status = os.stat(self._path)  # noqa: PTH116 (in every batch, and Path's takes five times as long)
         except OSError:
             return True
-        return (status.st_dev, status.st_ino) != self._identity
+        return (status.st_dev, status.st_ino) != self._identity or status.st_size == 0
 
     def close(self) -> None:
         """Closes the connection; a transaction that was not finished is undone."""
@@ -175,10 +171,16 @@ class SessionTables:
         return tuple(page)
 
     def standings(self, digests: Sequence[bytes], now: datetime) -> list[tuple[int, int]]:
-        """Tells the incarnation and version of each session, (0, 0) where there is none."""
-        query = "SELECT id, version FROM sessions WHERE key = ? AND (expires_at IS NULL OR expires_at > ?)"
-        moment = _since_epoch(now)
-        return [self._connection.execute(query, (digest, moment)).fetchone() or (0, 0) for digest in digests]
+        """Tells the incarnation and version of each session; (0, 0): there is none, (-1, -1): it is damaged."""
+        found = []
+        for digest in digests:
+            try:
+                found.append(self._standing(digest, now))
+            except apsw.Error as error:
+                if not is_damage(error):
+                    raise
+                found.append((-1, -1))
+        return found
 
     def append(self, digest: bytes, opened: Loaded, new: NewTurn, now: datetime, *, held: bool) -> TurnRecord:
         """Appends a turn to the session that was opened, if its lease is `held`.
@@ -207,19 +209,29 @@ class SessionTables:
         Raises:
             TurnConflict: The session moved on, or its lease is lost.
         """
-        found = self.standings([digest], now)
-        if not held or found != [(opened.incarnation, opened.version)]:
+        if not held or self._standing(digest, now) != (opened.incarnation, opened.version):
             raise TurnConflict
         self._remove(opened.incarnation)
 
     def scan(self, after: int, now: datetime) -> list[tuple[int, StoredSession | None]]:
-        """Loads some of the sessions whose incarnation is greater than `after`, in its order; None: it is damaged."""
+        """Loads some of the sessions whose incarnation is greater than `after`, in its order.
+
+        None stands for a damaged one; where a page is damaged, for every one that may have been in it.
+        """
         found: list[tuple[int, StoredSession | None]] = []
-        for incarnation, *row in self._connection.execute(_SESSIONS_AFTER, (after, _since_epoch(now), _SCAN_SESSIONS)):
-            try:
-                found.append((incarnation, _stored(*row)))
-            except Unreadable:
-                found.append((incarnation, None))
+        wanted = (after, _since_epoch(now), _SCAN_SESSIONS)
+        try:
+            for incarnation, *row in self._connection.execute(_SESSIONS_AFTER, wanted):
+                try:
+                    found.append((incarnation, _stored(*row)))
+                except Unreadable:
+                    found.append((incarnation, None))
+        except apsw.Error as error:
+            if not is_damage(error):
+                raise
+            latest = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'sessions'").get or 0
+            if not found and after < latest:
+                found.append((after + 1, None))
         return found
 
     def sweep(self, now: datetime) -> tuple[int, bool]:
@@ -234,6 +246,10 @@ class SessionTables:
             removed += 1
             turns += version
         return removed, removed < len(expired) or len(expired) == _SWEEP_SESSIONS
+
+    def _standing(self, digest: bytes, now: datetime) -> tuple[int, int]:
+        query = "SELECT id, version FROM sessions WHERE key = ? AND (expires_at IS NULL OR expires_at > ?)"
+        return self._connection.execute(query, (digest, _since_epoch(now))).fetchone() or (0, 0)
 
     def _append(self, digest: bytes, opened: Loaded, new: NewTurn, record: TurnRecord, now: datetime) -> bool:
         if not self._add_turn(opened.incarnation, record):
@@ -284,58 +300,22 @@ class SessionTables:
         row = self._connection.execute(_REPEAT, (incarnation, request_id)).fetchone()
         return None if row is None else _turn(incarnation, row)
 
-    def _prepare(self, path: Path) -> None:
-        connection = self._connection
-        if connection.pragma("journal_mode", "wal") != "wal":
-            raise InvalidSettings(f"{path}: its file system can not hold a database with a write-ahead log")
-        # FULL is what lets a committed turn outlive a loss of power; builds differ in the default.
-        connection.pragma("synchronous", "full")
-        connection.pragma("fullfsync", 1)
-        if connection.pragma("synchronous") != 2:
-            raise InvalidSettings(f"{path}: this SQLite does not wait for the disk")
-        connection.wal_autocheckpoint(_CHECKPOINT_PAGES)
-        # Two processes may find the database empty at once.
-        self.begin()
-        self._make_tables(path)
-        self.commit()
 
-    def _make_tables(self, path: Path) -> None:
-        connection = self._connection
-        tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
-        if tables == 0:
-            connection.execute(_SCHEMA)
-            connection.execute("INSERT INTO secret VALUES (?)", (secrets.token_bytes(32),))
-        elif connection.pragma("application_id") != APPLICATION_ID:
-            raise InvalidSettings(f"{path}: this is the database of another program")
-        elif connection.pragma("user_version") != SCHEMA_VERSION:
-            raise InvalidSettings(
-                f"{path}: written by another version of parley (format {connection.pragma('user_version')}; "
-                f"this one reads {SCHEMA_VERSION})"
-            )
+def _fill(connection: apsw.Connection) -> None:
+    """Makes the tables of a new database."""
+    connection.execute(_SCHEMA)
+    connection.execute("INSERT INTO secret VALUES (?)", (secrets.token_bytes(32),))
 
 
-def _patience(timeout: timedelta) -> Callable[[int], bool]:
-    """Makes what waits for another process that is writing.
-
-    SQLite's own waits grow up to 100 ms, so that who has waited the longest is the last to look. These stay short, and
-    differ, so that processes do not look in step.
-    """
-    began = 0.0
-
-    def wait(tries: int) -> bool:
-        nonlocal began
-        if tries == 0:
-            began = time.monotonic()
-        time.sleep(random.uniform(0.0005, 0.005))  # noqa: S311 (jitter is no secret)
-        return time.monotonic() - began < timeout.total_seconds()
-
-    return wait
-
-
-def _make_private(path: Path) -> None:
-    """Makes the file, for its owner alone, if it is not there: SQLite itself would let everybody read it."""
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+def _demand_sound(connection: apsw.Connection, path: Path) -> None:
+    if connection.pragma("application_id") != APPLICATION_ID:
+        raise InvalidSettings(f"{path}: this is the database of another program")
+    found = connection.pragma("user_version")
+    if found != SCHEMA_VERSION:
+        raise InvalidSettings(
+            f"{path}: written by another version of parley (format {found}; this one reads {SCHEMA_VERSION})"
+        )
+    demand_checksums(connection, path)
 
 
 def _expiry(new: NewTurn, now: datetime) -> int | None:
