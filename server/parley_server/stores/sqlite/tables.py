@@ -50,9 +50,10 @@ PRAGMA user_version = {SCHEMA_VERSION};
 """
 
 _SESSION = "SELECT id, version, expires_at, checksum, snapshot FROM sessions WHERE key = ?"
-_SESSIONS_AFTER = """
+# Not `id > ?`, which would go by way of the page before.
+_SESSIONS_FROM = """
 SELECT id, key, version, expires_at, checksum, snapshot FROM sessions
-WHERE id > ? AND (expires_at IS NULL OR expires_at > ?) ORDER BY id LIMIT ?
+WHERE id >= ? AND (expires_at IS NULL OR expires_at > ?) ORDER BY id LIMIT ?
 """
 _TURNS = (
     "SELECT turn, request_id, checksum, data FROM turns WHERE session = ?1 AND turn > ?2 AND turn <= ?3 ORDER BY turn"
@@ -219,9 +220,9 @@ class SessionTables:
         None stands for a damaged one; where a page is damaged, for every one that may have been in it.
         """
         found: list[tuple[int, StoredSession | None]] = []
-        wanted = (after, _since_epoch(now), _SCAN_SESSIONS)
+        wanted = (after + 1, _since_epoch(now), _SCAN_SESSIONS)
         try:
-            for incarnation, *row in self._connection.execute(_SESSIONS_AFTER, wanted):
+            for incarnation, *row in self._connection.execute(_SESSIONS_FROM, wanted):
                 try:
                     found.append((incarnation, _stored(*row)))
                 except Unreadable:
