@@ -18,7 +18,6 @@ class MemoryBacking(Backing):
         "damage_snapshot": "sessions are Python objects, which nothing outside the process can damage",
         "damage_turn": "sessions are Python objects, which nothing outside the process can damage",
         "vanish": "the process's memory does not go away",
-        "effort": "turns are found by their place in a list, and requests in a dictionary: nothing is read",
     }
 
     def __init__(self) -> None:
@@ -29,6 +28,10 @@ class MemoryBacking(Backing):
 
     def elsewhere(self) -> "MemoryBacking":
         return MemoryBacking()
+
+    def effort(self) -> int:
+        """Turns are found by their place in a list, and requests in a dictionary."""
+        return 0
 
     def advance(self, by: timedelta) -> None:
         self._clock.advance(by)

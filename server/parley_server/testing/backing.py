@@ -63,7 +63,10 @@ class Backing:
         """From here on, writes need not wait for the disk: a long history is made faster. May do nothing."""
 
     def effort(self) -> int:
-        """How much has been read so far, in any unit that does not depend on the speed of the machine."""
+        """How much has been read so far, in any unit that does not depend on the speed of the machine.
+
+        0 where sessions are objects of the process, so that nothing is ever read.
+        """
         self.lacks("effort")
 
     def lacks(self, power: str) -> NoReturn:

@@ -10,6 +10,7 @@ from parley_server.stores.protocol import StateStore, TurnRecord
 from parley_server.testing.backing import Backing
 from parley_server.testing.contract.scene import KEY, Scene, all_turns, take_turn
 
+LONG_HISTORY = 10_000
 MIB = 1024 * 1024
 VALUES = {
     "empty": b"",
@@ -94,23 +95,33 @@ class RecordContract(Scene):
             assert list(session.recent) == turns[5 - min(recent, 5) :]
             assert session.repeat == turns[1]
 
-    async def test_s9_the_cost_of_opening_does_not_grow_with_the_history(
+    async def test_s9_s10_a_history_of_ten_thousand_turns_is_whole_and_opening_costs_no_more_for_it(
         self, backing: Backing, store: StateStore
     ) -> None:
         async def cost(turns: int) -> int:
+            """What it costs to open the session once it has that many turns."""
             stored = await store.read(KEY)
-            for turn in range(0 if stored is None else stored.version, turns):
-                await take_turn(store, request_id=f"request-{turn}")
+            for turn in range(1 if stored is None else stored.version + 1, turns + 1):
+                await take_turn(store, request_id=f"request-{turn}", data=b"%100d" % turn)
             before = backing.effort()
-            async with store.open(KEY, request_id="request-3", recent=5) as session:
-                assert session.stored is not None
-                assert session.stored.version == turns
+            async with store.open(KEY, request_id=f"request-{turns - 100}", recent=5) as session:
+                assert [turn.turn for turn in session.recent] == list(range(turns - 4, turns + 1))
+                assert session.repeat is not None
+                assert session.repeat.turn == turns - 100
             return backing.effort() - before
 
         backing.hurry()
-        short = await cost(300)
+        short, long = await cost(300), await cost(LONG_HISTORY)
+        turns = await all_turns(store, page_bytes=50_000)
+        before = backing.effort()
+        page = await store.read_turns(KEY, after=LONG_HISTORY // 2, page_bytes=1000)
+        paged = backing.effort() - before
 
-        assert await cost(3000) < 1.5 * short
+        assert long <= 1.5 * short
+        assert [(turn.turn, turn.data) for turn in turns] == [(n, b"%100d" % n) for n in range(1, LONG_HISTORY + 1)]
+        assert [turn.turn for turn in page] == [LONG_HISTORY // 2 + n for n in range(1, len(page) + 1)]
+        assert 1 <= len(page) <= 10
+        assert paged <= 3 * short
 
     @pytest.mark.parametrize("page_bytes", [0, 1, 250, 1000, 10_000])
     async def test_s10_pages_hold_every_record_in_order_and_little_more_than_asked(

@@ -95,4 +95,4 @@ class ScanContract(Scene):
         few = await cost()
         await make_sessions(store, [SessionKey("tenant", f"more {number}") for number in range(300)])
 
-        assert await cost() < 2 * few
+        assert await cost() <= 2 * few
