@@ -51,7 +51,7 @@ class _Group:
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._pass_on)
-        for _ in range(self._settings.workers):
+        while len(self._workers) < self._settings.workers and not self._stopping:
             self._start()
         failed = False
         while self._workers:

@@ -8,8 +8,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
+import pytest
 from support.model_server import ModelServer
 from support.model_talks import CHAT
 from support.ports import free_port
@@ -17,6 +19,8 @@ from support.servers import definition
 from support.waiting import until
 
 import parley
+from parley_server.settings import Settings
+from parley_server.workers import serve_with_workers
 
 PATIENT = timedelta(seconds=60)
 AGAIN = parley.RetryPolicy(attempts=100)
@@ -72,6 +76,43 @@ async def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
         process.kill()
 
         await until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in alive))
+
+
+@pytest.fixture
+def own_signals() -> Iterator[None]:
+    """Gives this process its handlers back."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("own_signals")
+@pytest.mark.parametrize("starting", [1, 2])
+def test_a_signal_that_comes_while_a_worker_is_started_ends_that_one_too(
+    starting: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = SpawnProcess.start
+    started: list[SpawnProcess] = []
+
+    def start_and_be_told(worker: SpawnProcess) -> None:
+        start(worker)
+        started.append(worker)
+        if len(started) == starting:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(SpawnProcess, "start", start_and_be_told)
+    settings = Settings(listen=f"127.0.0.1:{free_port()}", store=f"sqlite:///{tmp_path}/parley.db", workers=2)
+
+    try:
+        serve_with_workers(settings)
+    finally:
+        told = [worker.exitcode for worker in started]
+        for worker in started:
+            worker.kill()
+
+    assert len(told) == starting, "nobody is started after the signal"
+    assert None not in told
 
 
 async def test_a_store_that_can_not_be_shared_is_refused(tmp_path: Path) -> None:
