@@ -69,7 +69,7 @@ async def running(
     grace = timedelta(seconds=settings.grace)
     async with AsyncExitStack() as closing:
         options = replace(settings.store_options, clock=clock)
-        store = await open_store(settings.store, durability=settings.least_durability, options=options)
+        store = await open_store(settings.store, options)
         closing.push_async_callback(store.close)
         model = open_model(settings)
         if model:

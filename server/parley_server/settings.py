@@ -112,17 +112,13 @@ class Settings:
             shared=self.workers > 1,
             lease=timedelta(seconds=self.lease),
             timeout=timedelta(seconds=self.store_timeout),
+            durability=Durability(self.durability) if self.durability else None,
         )
 
     @property
     def preferred_nlu(self) -> Nlu:
         """Who understands messages, where there is a model and an assistant does not say."""
         return Nlu(self.nlu) if self.nlu else Nlu.CASCADE
-
-    @property
-    def least_durability(self) -> Durability | None:
-        """What a committed turn must outlive; None: whatever the store offers."""
-        return Durability(self.durability) if self.durability else None
 
     @property
     def idle_time(self) -> timedelta | None:

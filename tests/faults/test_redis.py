@@ -19,6 +19,7 @@ from support.redis_servers import ClusterSetup, RedisServer, cluster_setup
 from support.waiting import until
 
 from parley_server.ids import DEFAULT_TENANT, SessionKey
+from parley_server.stores.options import StoreOptions
 from parley_server.stores.protocol import Durability
 from parley_server.stores.registry import open_store
 
@@ -32,7 +33,7 @@ async def servers(count: int, url: str, durability: Durability) -> AsyncIterator
     async with AsyncExitStack() as closing:
         cores = []
         for _ in range(count):
-            store = await open_store(url, durability=durability)
+            store = await open_store(url, StoreOptions(durability=durability))
             closing.push_async_callback(store.close)
             cores.append(await closing.enter_async_context(core(store)))
         yield cores

@@ -17,6 +17,7 @@ from support.redis_stores import SESSION, healed, opened
 
 from parley_server.errors import StoreUnavailable
 from parley_server.ids import SessionKey
+from parley_server.stores.options import StoreOptions
 from parley_server.testing.contract.scene import KEY, LONG, take_turn
 
 
@@ -110,10 +111,13 @@ class TestCluster:
                     async with asyncio.timeout(LONG.total_seconds()):
                         await anext(wakes)
 
-    async def test_a_slot_that_moved_is_found(self, cluster: ClusterSetup) -> None:
-        key = SessionKey("tenant", "moving")
+    @pytest.mark.parametrize("when", ["before its keys", "after its keys"])
+    async def test_who_comes_while_a_slot_moves_waits_until_it_has_moved(
+        self, when: str, cluster: ClusterSetup
+    ) -> None:
+        key, new = SessionKey("tenant", f"moving {when}"), SessionKey("tenant", "new")
         name = f"parley:{{{key.digest}}}".encode()
-        async with opened(cluster.url) as store:
+        async with opened(cluster.url, StoreOptions(timeout=LONG)) as store, opened(cluster.url) as impatient:
             await take_turn(store, key)
             source = cluster.master_of(name)
             target = next(server for server in cluster.servers[:3] if server is not source)
@@ -121,13 +125,19 @@ class TestCluster:
             target_id, source_id = target.ask("CLUSTER", "MYID"), source.ask("CLUSTER", "MYID")
             target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
             source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target_id)
-            source.ask("MIGRATE", "127.0.0.1", target.port, name, 0, 5000)
-            with pytest.raises(StoreUnavailable):
-                await take_turn(store, key)
+            if when == "after its keys":
+                source.ask("MIGRATE", "127.0.0.1", target.port, name, 0, 5000)
+            waiting = [asyncio.create_task(take_turn(store, key, request_id="r", wait=LONG)) for _ in range(2)]
+            with pytest.raises(StoreUnavailable) as refusal:
+                await take_turn(impatient, key)
+            await take_turn(impatient, new)
+            if when == "before its keys":
+                source.ask("MIGRATE", "127.0.0.1", target.port, name, 0, 5000)
             for server in (target, source):
                 server.ask("CLUSTER", "SETSLOT", slot, "NODE", target_id)
 
-            assert (await healed(store, key, wait=LONG)).turn == 2
+            assert not refusal.value.maybe_applied
+            assert [turn.turn for turn in await asyncio.gather(*waiting)] == [2, 2]
 
     async def test_sessions_of_a_server_that_was_killed_go_on_at_its_replica(self, cluster: ClusterSetup) -> None:
         """Takes about five seconds: a server must be silent for one before the others agree that it is gone."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from support.redis_proxy import RedisProxy
 from support.redis_servers import NO_DISK, RedisServer
+from support.redis_stores import healed
 
 from parley_server.errors import InvalidSettings, StoreUnavailable
 from parley_server.stores.options import StoreOptions
@@ -35,7 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 @asynccontextmanager
 async def opened(url: str, options: StoreOptions | None = None) -> AsyncIterator[StateStore]:
-    store = await open_store(url, options=options)
+    store = await open_store(url, options)
     try:
         yield store
     finally:
@@ -59,6 +60,54 @@ async def test_the_durability_is_what_the_server_is_configured_for(
     with RedisServer(tmp_path, *settings) as server:
         async with opened(server.url + query) as store:
             assert store.durability is durability
+
+
+async def test_a_server_that_came_back_with_less_than_was_asked_for_serves_no_turn_until_it_is_mended(
+    tmp_path: Path,
+) -> None:
+    with RedisServer(tmp_path, *ALWAYS) as server:
+        async with opened(server.url, StoreOptions(durability=Durability.DISK)) as store, opened(server.url) as other:
+            await healed(store)
+            server.ask("CONFIG", "SET", "appendfsync", "everysec")
+            server.ask("CONFIG", "REWRITE")
+            server.kill()
+            server.start()
+
+            with pytest.raises(StoreUnavailable, match="'process', which is less than the 'disk'") as refusal:
+                await take_turn(store)
+            assert not refusal.value.maybe_applied
+            assert (await healed(other)).turn == 2
+
+            server.ask("CONFIG", "SET", "appendfsync", "always")
+            assert (await healed(store)).turn == 3
+
+
+async def test_a_turn_that_was_sent_before_the_server_was_found_unfit_may_have_been_applied(tmp_path: Path) -> None:
+    with RedisServer(tmp_path, *ALWAYS) as server:
+        async with (
+            RedisProxy.relaying(server.port) as proxy,
+            opened(f"redis://127.0.0.1:{proxy.port}", StoreOptions(durability=Durability.DISK)) as store,
+        ):
+            async with store.open(KEY) as session:
+                server.ask("CONFIG", "SET", "appendfsync", "everysec")
+                proxy.swallow()
+                with pytest.raises(StoreUnavailable, match="less than the 'disk'") as refusal:
+                    await session.commit(snapshot=b"", request_id="", data=b"", expires_in=None)
+
+            assert refusal.value.maybe_applied
+
+
+async def test_a_server_that_came_back_dropping_sessions_serves_no_turn(tmp_path: Path) -> None:
+    with RedisServer(tmp_path, *ALWAYS) as server:
+        async with opened(server.url) as store:
+            await take_turn(store)
+            server.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+            server.ask("CONFIG", "REWRITE")
+            server.kill()
+            server.start()
+
+            with pytest.raises(StoreUnavailable, match="drops sessions"):
+                await take_turn(store)
 
 
 async def test_a_server_that_does_not_tell_its_settings_is_taken_for_the_weakest(

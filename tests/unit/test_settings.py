@@ -21,7 +21,7 @@ def test_the_defaults_are_valid_and_need_nothing() -> None:
     settings.validate()
     assert settings.definitions == (booking_example(),)
     assert booking_example().exists()
-    assert settings.least_durability is None
+    assert settings.store_options.durability is None
     assert settings.idle_time == timedelta(hours=1)
 
 
@@ -92,7 +92,7 @@ def test_settings_come_to_what_the_server_works_with() -> None:
         durability="disk", idle_expiry=0.0, assistant=(Path("a.yaml"),), workers=2, lease=3.0, store_timeout=0.5
     )
 
-    assert settings.least_durability is Durability.DISK
+    assert settings.store_options.durability is Durability.DISK
     assert settings.idle_time is None
     assert settings.definitions == (Path("a.yaml"),)
     options = settings.store_options

@@ -1,12 +1,14 @@
 """What every store is opened with.
 
-This module must not know any store.
+This module must not know any one store.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
+
+from parley_server.stores.protocol import Durability
 
 Clock: TypeAlias = Callable[[], datetime]
 """Tells the time: aware, UTC."""
@@ -32,3 +34,7 @@ class StoreOptions:
     """How long a holder that hangs keeps its session from others; held leases are renewed three times as often."""
     timeout: timedelta = timedelta(seconds=2)
     """How long one step of the store may take before it counts as unavailable."""
+    durability: Durability | None = None
+    """What a committed turn must outlive; None: whatever the store offers. `open_store` refuses a store that can not
+    keep it; one that can be changed below a running server, as by a failover, is to serve no turn that might be less.
+    """

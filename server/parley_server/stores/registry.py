@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from parley_server.errors import InvalidSettings
 from parley_server.stores.options import StoreOptions
-from parley_server.stores.protocol import Durability, StateStore
+from parley_server.stores.protocol import StateStore
 
 GROUP = "parley.stores"
 
@@ -37,26 +37,25 @@ _BUILT_IN = {
 }
 
 
-async def open_store(
-    url: str, *, durability: Durability | None = None, options: StoreOptions | None = None
-) -> StateStore:
+async def open_store(url: str, options: StoreOptions | None = None) -> StateStore:
     """Opens the store that a URL names.
 
     Args:
         url: The backing; see the table at the top of the module.
-        durability: What a committed turn must outlive; None: whatever the store offers.
         options: How the store is to work.
 
     Raises:
         InvalidSettings: No such scheme, or the store can not be what is asked of it.
         StoreUnavailable: The backing does not answer.
     """
-    store = await _opener(url)(url, options or StoreOptions())
-    if durability is not None and store.durability.rank < durability.rank:
+    options = options or StoreOptions()
+    store = await _opener(url)(url, options)
+    asked = options.durability
+    if asked is not None and store.durability.rank < asked.rank:
         await store.close()
         raise InvalidSettings(
             f"the store {redacted(url)} keeps turns with the durability {store.durability.value!r}, "
-            f"which is less than the {durability.value!r} that is asked for"
+            f"which is less than the {asked.value!r} that is asked for"
         )
     return store
 

@@ -74,9 +74,9 @@ async def test_several_workers_can_not_share_memory() -> None:
 async def test_a_durability_that_the_store_does_not_have_is_refused(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/sessions.db"
 
-    await closed(await open_store(url, durability=Durability.DISK))
+    await closed(await open_store(url, StoreOptions(durability=Durability.DISK)))
     with pytest.raises(InvalidSettings, match="'disk', which is less than the 'replicated'"):
-        await open_store(url, durability=Durability.REPLICATED)
+        await open_store(url, StoreOptions(durability=Durability.REPLICATED))
 
 
 async def test_a_missing_package_is_named_by_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,11 +5,11 @@ This module must not know what the scripts are for.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from parley_server.errors import StoreFull, StoreUnavailable
 from parley_server.stores.redis.connection import Address, Connection, Push, Refusal, Word
@@ -19,13 +19,17 @@ from parley_server.stores.redis.topology import Topology, hear_failure
 
 _PAUSES = (0.0, 0.05)
 """Seconds before what failed is tried again."""
+_MOVING_PAUSE = 0.02
+"""Seconds before a slot on the way to another server is asked for again, for as long as a step may take."""
 _SCAN_KEYS = 20
 """How many keys a server looks at in one step."""
 _ELSEWHERE = {"MOVED", "READONLY", "MASTERDOWN"}
 """The server is not, or no longer, the one to ask."""
-_LATER = {"ASK", "BUSY", "CLUSTERDOWN", "LOADING", "TRYAGAIN"}
-"""The server is not ready, or its slot is on the way to another one."""
-_NOT_RUN = _ELSEWHERE | _LATER | {"MISCONF", "NOAUTH", "NOREPLICAS", "NOSCRIPT", "OOM"}
+_LATER = {"BUSY", "CLUSTERDOWN", "LOADING"}
+"""The server is not ready."""
+_MOVING = {"ASK", "TRYAGAIN"}
+"""The slot is on the way to another server, and neither has all the keys of a session for now."""
+_NOT_RUN = _ELSEWHERE | _LATER | _MOVING | {"MISCONF", "NOAUTH", "NOREPLICAS", "NOSCRIPT", "OOM"}
 """Refusals that come before anything was changed. A lack of rights may show in the midst of a script."""
 
 
@@ -39,6 +43,10 @@ class _Run:
     """Whether it was sent and may have run."""
 
 
+Verify: TypeAlias = Callable[[Connection], Awaitable[None]]
+"""Raises StoreUnavailable if a server is unfit."""
+
+
 class Nodes:
     """The servers of a store, with one connection to each, which everybody shares."""
 
@@ -48,6 +56,7 @@ class Nodes:
         self._replicas = replicas
         # Redis stops listening to a connection that waits for replicas: such commits have one of their own.
         self._connections: dict[tuple[Address, bool], asyncio.Task[Connection]] = {}
+        self._verify: Verify | None = None
         self._closed = False
 
     async def run(self, script: Script, keys: Sequence[bytes], *words: Word) -> Any:
@@ -62,6 +71,10 @@ class Nodes:
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._run(run, script, keys, words)
+        except StoreUnavailable as error:
+            # An earlier attempt may have been applied.
+            error.maybe_applied = script.changes and (error.maybe_applied or run.unsure)
+            raise
         except (OSError, Refusal) as error:
             if isinstance(error, TimeoutError):
                 self._topology.forget()
@@ -70,16 +83,19 @@ class Nodes:
                     run.waits_on.abort()
             raise _failure(error, maybe_applied=script.changes and run.unsure) from error
 
-    async def ask_everyone(self, *words: Word) -> Sequence[Any]:
-        """Asks every server the same thing.
+    async def everyone(self) -> Sequence[Connection]:
+        """Connects to every server.
 
         Raises:
             OSError: One of them can not be reached in time.
             Refusal: One of them refuses.
         """
         async with asyncio.timeout(self._timeout):
-            connections = [await self._connection(address) for address in await self._topology.everyone()]
-            return await asyncio.gather(*(connection.ask(*words) for connection in connections))
+            return [await self._connection(address) for address in await self._topology.everyone()]
+
+    def guard(self, verify: Verify) -> None:
+        """From here on, verifies every new connection before anything is asked over it."""
+        self._verify = verify
 
     async def scan(self, pattern: str) -> AsyncIterator[Sequence[bytes]]:
         """Gives the keys of all servers that match a pattern, each at least once if it is there from first to last.
@@ -100,7 +116,7 @@ class Nodes:
             raise _failure(error, maybe_applied=False) from error
 
     async def listen(self, on_push: Push) -> Connection:
-        """Makes a connection of the caller's own to one of the servers. Raises as `ask_everyone` does."""
+        """Makes a connection of the caller's own to one of the servers. Raises as `everyone` does."""
         try:
             async with asyncio.timeout(self._timeout):
                 address = secrets.choice(await self._topology.everyone())
@@ -122,7 +138,7 @@ class Nodes:
     async def _run(self, run: _Run, script: Script, keys: Sequence[bytes], words: Sequence[Word]) -> Any:
         for pause in _PAUSES:
             try:
-                return await self._attempt(run, script, keys, words)
+                return await self._attempt_while_moving(run, script, keys, words)
             except Refusal as refusal:
                 if refusal.code in _ELSEWHERE:
                     self._redirect(keys[0], refusal)
@@ -133,7 +149,18 @@ class Nodes:
                 if run.unsure and not script.repeatable:
                     raise
             await asyncio.sleep(pause)
-        return await self._attempt(run, script, keys, words)
+        return await self._attempt_while_moving(run, script, keys, words)
+
+    async def _attempt_while_moving(
+        self, run: _Run, script: Script, keys: Sequence[bytes], words: Sequence[Word]
+    ) -> Any:
+        while True:
+            try:
+                return await self._attempt(run, script, keys, words)
+            except Refusal as refusal:
+                if refusal.code not in _MOVING:
+                    raise
+            await asyncio.sleep(_MOVING_PAUSE)
 
     async def _attempt(self, run: _Run, script: Script, keys: Sequence[bytes], words: Sequence[Word]) -> Any:
         confirming = script.changes and self._replicas > 0
@@ -181,7 +208,14 @@ class Nodes:
 
     async def _connect(self, address: Address) -> Connection:
         async with asyncio.timeout(self._timeout):
-            return await Connection.connect(address, self._topology.login)
+            connection = await Connection.connect(address, self._topology.login)
+            if self._verify is not None:
+                try:
+                    await self._verify(connection)
+                except BaseException:
+                    connection.abort()
+                    raise
+            return connection
 
     def _redirect(self, key: bytes, refusal: Refusal) -> None:
         if refusal.code == "MOVED":

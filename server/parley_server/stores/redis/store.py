@@ -12,13 +12,14 @@ import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from types import TracebackType
 
 from parley_server.errors import SessionCorrupt, StoreUnavailable, TurnConflict
 from parley_server.ids import SessionKey
 from parley_server.stores.options import StoreOptions
 from parley_server.stores.protocol import Durability, OpenSession, StoredSession, TurnRecord
-from parley_server.stores.redis.fitness import verify
+from parley_server.stores.redis.fitness import verify, verify_later
 from parley_server.stores.redis.frames import EVERY_SESSION, MILLISECOND, Loaded, SessionFrames, Unreadable
 from parley_server.stores.redis.leases import Leases
 from parley_server.stores.redis.news import News
@@ -73,7 +74,8 @@ class RedisStore:
         options = options or StoreOptions()
         nodes = Nodes(url.topology, timeout=options.timeout, replicas=url.replicas)
         try:
-            durability = await verify(nodes, url)
+            durability = await verify(nodes, url, within=options.timeout)
+            nodes.guard(partial(verify_later, url=url, asked=options.durability))
         except BaseException:
             await nodes.close()
             raise
