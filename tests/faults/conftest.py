@@ -1,11 +1,9 @@
 """What the tests of faults share: how far to go, and the store's URL."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.faults_scale import ON_DISK, Report, Scale
-from support.redis_servers import RedisServer
 
 _MEASURED = pytest.StashKey[list[str]]()
 
@@ -39,16 +37,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("measured")
         for line in config.stash.get(_MEASURED, []):
             terminalreporter.write_line(line)
-
-
-@pytest.fixture(params=[*sorted(ON_DISK), "redis"])
-def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a store that several servers can share, of each kind."""
-    if request.param in ON_DISK:
-        yield ON_DISK[request.param].format(folder=tmp_path)
-    else:
-        with RedisServer(tmp_path / "redis") as redis:
-            yield redis.url
 
 
 @pytest.fixture(params=sorted(ON_DISK))

@@ -60,8 +60,8 @@ async def test_callers_who_go_away_leave_nothing_behind(on_disk: str, scale: Sca
 
         tracemalloc.start()
         try:
-            before = await all_call(scale.of(100, 1_000))
-            after = await all_call(scale.of(400, 9_000))
+            before = await all_call(scale.of(60, 1_000))
+            after = await all_call(scale.of(240, 9_000))
         finally:
             tracemalloc.stop()
         for session in recorder.sessions:

@@ -132,7 +132,7 @@ async def test_a_bit_of_a_file_spoils_its_session_alone(tmp_path: Path, scale: S
     copies = await store_at_rest("file", tmp_path)
     found: Counter[Found] = Counter()
 
-    for offset in copies.offsets(scale.of(25, 400)):
+    for offset in copies.offsets(scale.of(8, 400)):
         first, *others = (await copies.flipped(offset)).values()
         found[first] += 1
         assert set(others) == {Found.SAME}
@@ -147,7 +147,7 @@ async def test_a_file_that_ends_early_holds_whole_turns(tmp_path: Path, scale: S
     copies = await store_at_rest("file", tmp_path)
     found: Counter[Found] = Counter()
 
-    for offset in copies.offsets(scale.of(25, 400)):
+    for offset in copies.offsets(scale.of(8, 400)):
         first, *others = (await copies.cut(offset)).values()
         found[first] += 1
         assert set(others) == {Found.SAME}
@@ -160,7 +160,7 @@ async def test_a_bit_of_a_database_makes_nothing_up(tmp_path: Path, scale: Scale
     copies = await store_at_rest("sqlite", tmp_path)
     found: Counter[Found] = Counter()
 
-    for offset in copies.offsets(scale.of(25, 1_500)):
+    for offset in copies.offsets(scale.of(8, 1_500)):
         found.update((await copies.flipped(offset)).values())
 
     assert set(found) == {Found.SAME, Found.REFUSED}
@@ -171,10 +171,11 @@ async def test_a_database_that_ends_early_is_refused(tmp_path: Path, scale: Scal
     copies = await store_at_rest("sqlite", tmp_path)
     found: Counter[Found] = Counter()
 
-    for offset in copies.offsets(scale.of(25, 400)):
+    for offset in copies.offsets(scale.of(8, 400)):
         found.update((await copies.cut(offset)).values())
 
-    assert set(found) == {Found.SAME, Found.REFUSED}
+    assert set(found) <= {Found.SAME, Found.REFUSED}
+    assert found[Found.REFUSED]
     report(summary(found))
 
 
@@ -196,7 +197,7 @@ async def test_a_damaged_log_of_a_database_is_refused(
     copies = Copies("sqlite", tmp_path, "parley.db-wal", before)
     found: Counter[Found] = Counter()
 
-    for offset in copies.offsets(scale.of(25, 400)):
+    for offset in copies.offsets(scale.of(8, 400)):
         found.update((await getattr(copies, damage)(offset)).values())
 
     if index:

@@ -30,19 +30,21 @@ async def test_no_turn_is_lost_when_the_server_is_killed_and_started_again(
     chance = random.Random(1)
     recorder = Recorder()
     seconds = []
-    async with server_processes(1, on_disk, tmp_path) as (server,), clients(40, server) as callers:
-        crowd = Crowd(recorder, lambda caller: line(callers[caller]), sessions=20, seed=2)
-        talking = asyncio.create_task(crowd.talk(40))
-        for _ in range(scale.of(1, 100)):
-            await recorder.answered(chance.randint(1, 200))
-            await server.kill()
-            began = time.monotonic()
-            await server.start()
-            await recorder.answered(1)
-            seconds.append(time.monotonic() - began)
-        crowd.stop()
-        await talking
-        sessions = await read_all(server.port, recorder.sessions)
+    with server_processes(1, on_disk, tmp_path) as (server,):
+        async with clients(40, server) as callers:
+            await server.ready()
+            crowd = Crowd(recorder, lambda caller: line(callers[caller]), sessions=20, seed=2)
+            talking = asyncio.create_task(crowd.talk(40))
+            for _ in range(scale.of(1, 100)):
+                await recorder.answered(chance.randint(1, 200))
+                server.kill()
+                began = time.monotonic()
+                server.start()
+                await recorder.answered(1)
+                seconds.append(time.monotonic() - began)
+            crowd.stop()
+            await talking
+            sessions = await read_all(server.port, recorder.sessions)
 
     assert violations(recorder.calls, sessions) == []
     assert recorder.count(Outcome.UNKNOWN), "no call was cut off, so nothing was tried"

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -28,12 +29,13 @@ FLUSHED = ("appendonly yes", "appendfsync always")
 
 
 @asynccontextmanager
-async def servers(count: int, url: str, durability: Durability) -> AsyncIterator[list[Core]]:
-    """Servers without their network, each with a store object of its own."""
+async def servers(count: int, url: str, durability: Durability, *, within: float = 2.0) -> AsyncIterator[list[Core]]:
+    """Servers without their network, each with a store object of its own that waits so many seconds for Redis."""
+    options = StoreOptions(durability=durability, timeout=timedelta(seconds=within))
     async with AsyncExitStack() as closing:
         cores = []
         for _ in range(count):
-            store = await open_store(url, StoreOptions(durability=durability))
+            store = await open_store(url, options)
             closing.push_async_callback(store.close)
             cores.append(await closing.enter_async_context(core(store)))
         yield cores
@@ -97,11 +99,12 @@ async def test_no_turn_is_lost_when_redis_is_killed_and_started_again(
 async def test_no_turn_is_lost_when_redis_stands_still(tmp_path: Path, scale: Scale, report: Report) -> None:
     recorder = Recorder()
     with RedisServer(tmp_path, *FLUSHED) as redis:
-        async with servers(2, redis.url, Durability.DISK) as cores, talking(recorder, cores):
+        patience = scale.of(0.5, 2.0)
+        async with servers(2, redis.url, Durability.DISK, within=patience) as cores, talking(recorder, cores):
             for _ in range(scale.of(1, 3)):
                 await recorder.answered(50)
                 redis.pause()
-                await until(partial(long_enough, recorder, recorder.now() + scale.of(3, 10)))
+                await until(partial(long_enough, recorder, recorder.now() + scale.of(1, 10)))
                 redis.resume()
                 await until(partial(went_on, recorder, recorder.now()))
 
@@ -147,7 +150,7 @@ async def test_a_turn_that_no_replica_has_is_not_called_done_when_it_comes_again
         RedisServer(tmp_path / "replica", f"replicaof 127.0.0.1 {master.port}") as replica,
     ):
         await until(lambda: b"state=online" in master.ask("INFO", "replication"))
-        async with servers(2, f"{master.url}?wait=1", Durability.REPLICATED) as (first, second):
+        async with servers(2, f"{master.url}?wait=1", Durability.REPLICATED, within=0.5) as (first, second):
             await recorder.say(first.line(), "s0", "before")
             replica.pause()
             for server in (first, first, second):

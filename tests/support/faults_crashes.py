@@ -1,7 +1,7 @@
 """Children that take turns on a failing disk until it ends them, and what becomes of their stores afterwards.
 
-`python -m support.faults_crashes SCHEME FOLDER FAULT FIRST STEP TURNS BALLAST` prints a line of JSON for each point at
-which a child was ended. It forks, so it must not have threads itself.
+`python -m support.faults_crashes SCHEME FOLDER FAULT,FAULT… FIRST STEP TURNS BALLAST` prints a line of JSON for each
+point at which a child was ended. It forks, so it must not have threads itself.
 """
 
 import asyncio
@@ -58,8 +58,8 @@ class _Talk:
 def crash_everywhere(scheme: str, folder: Path, fault: Fault, points: Iterable[int], talk: _Talk) -> None:
     """Ends a child at each point, until one comes through."""
     for point in points:
-        place = folder / str(point)
-        place.mkdir()
+        place = folder / fault.value / str(point)
+        place.mkdir(parents=True)
         url = ON_DISK[scheme].format(folder=place)
         disk = Disk(place, fault, point)
         status, first = _in_child(partial(_talk_on, disk, talk, url))
@@ -73,7 +73,8 @@ def crash_everywhere(scheme: str, folder: Path, fault: Fault, points: Iterable[i
         if later_status or again_status:
             found.append("the store can not be used again")
         answered = sum(call.outcome is Outcome.OK for call in first.calls)
-        print(json.dumps({"point": point, "answered": answered, "found": found}), flush=True)  # noqa: T201
+        result = {"fault": fault.value, "point": point, "answered": answered, "found": found}
+        print(json.dumps(result), flush=True)  # noqa: T201
         if status == 0:
             return
 
@@ -164,6 +165,7 @@ def _take(told: _Told, thing: Call | tuple[str, Kept]) -> None:
 
 
 if __name__ == "__main__":
-    scheme_, folder_, fault_ = sys.argv[1:4]
+    scheme_, folder_, faults_ = sys.argv[1:4]
     start, step, turns, ballast = map(int, sys.argv[4:])
-    crash_everywhere(scheme_, Path(folder_), Fault(fault_), count(start, step), _Talk(turns, ballast))
+    for fault_ in faults_.split(","):
+        crash_everywhere(scheme_, Path(folder_), Fault(fault_), count(start, step), _Talk(turns, ballast))

@@ -15,7 +15,14 @@ class Crowd:
     """Callers on one recorder; the sessions are dealt out to them in turn."""
 
     def __init__(
-        self, recorder: Recorder, line: Callable[[int], Line], *, sessions: int, seed: int, gives_up: float = 0.1
+        self,
+        recorder: Recorder,
+        line: Callable[[int], Line],
+        *,
+        sessions: int,
+        seed: int,
+        gives_up: float = 0.1,
+        prefix: str = "s",
     ) -> None:
         """Makes a crowd.
 
@@ -25,11 +32,13 @@ class Crowd:
             sessions: How many sessions there are.
             seed: Of every choice.
             gives_up: How likely a caller is to leave a request that failed, instead of repeating it.
+            prefix: What the names of the sessions begin with; numbers from 0 follow.
         """
         self._recorder = recorder
         self._line = line
         self._sessions = sessions
         self._gives_up = gives_up
+        self._prefix = prefix
         self._random = random.Random(seed)
         self._enough = asyncio.Event()
 
@@ -45,7 +54,7 @@ class Crowd:
                 group.create_task(self._talk(caller, numbers))
 
     async def _talk(self, caller: int, numbers: Iterator[int]) -> None:
-        session = f"s{caller % self._sessions}"
+        session = f"{self._prefix}{caller % self._sessions}"
         for number in numbers:
             if self._enough.is_set():
                 return

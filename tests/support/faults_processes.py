@@ -3,9 +3,10 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -34,12 +35,12 @@ class ServerProcess:
             self._command += ["--lease", str(lease.total_seconds())]
         path = os.pathsep.join(filter(None, [str(_TESTS), os.environ.get("PYTHONPATH", "")]))
         self._environment = {**os.environ, "PYTHONPATH": path, GATES: str(folder)}
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Starts it; it may take a moment until it answers."""
         with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(*self._command, env=self._environment, stderr=log)
+            self._process = subprocess.Popen(self._command, env=self._environment, stderr=log)
 
     async def ready(self) -> None:
         """Returns when it serves."""
@@ -48,7 +49,7 @@ class ServerProcess:
                 await asyncio.sleep(_LOOK_EVERY)
 
     async def _answers(self) -> bool:
-        if self._process is None or self._process.returncode is not None:
+        if self._process is None or self._process.poll() is not None:
             raise AssertionError(f"the server has ended: {self.log.read_text()}")
         async with open_client(self.port) as client:
             try:
@@ -59,13 +60,12 @@ class ServerProcess:
                 return False
         return False
 
-    async def kill(self) -> None:
+    def kill(self) -> None:
         """Kills it, as an operator's last resort or the kernel would."""
-        await self._end(signal.SIGKILL)
-
-    async def stop(self) -> None:
-        """Asks it to stop, and waits until it has."""
-        await self._end(signal.SIGTERM)
+        process, self._process = self._process, None
+        if process:
+            process.kill()
+            process.wait()
 
     def pause(self) -> None:
         """Lets it stand still."""
@@ -79,25 +79,15 @@ class ServerProcess:
         assert self._process
         self._process.send_signal(number)
 
-    async def _end(self, number: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process and process.returncode is None:
-            process.send_signal(number)
-            process.send_signal(signal.SIGCONT)
-        if process:
-            await process.wait()
 
-
-@asynccontextmanager
-async def server_processes(
+@contextmanager
+def server_processes(
     count: int, store_url: str, folder: Path, *, lease: timedelta | None = None
-) -> AsyncIterator[list[ServerProcess]]:
-    """Servers that share a store and answer; they are killed at the end."""
+) -> Iterator[list[ServerProcess]]:
+    """Servers that share a store, and may take a moment until they answer; they are killed at the end."""
     servers = [ServerProcess(store_url, folder, lease=lease) for _ in range(count)]
-    async with AsyncExitStack() as closing:
+    with ExitStack() as closing:
         for server in servers:
-            closing.push_async_callback(server.kill)
-            await server.start()
-        for server in servers:
-            await server.ready()
+            closing.callback(server.kill)
+            server.start()
         yield servers

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
+
+T = TypeVar("T", int, float)
 
 Report: TypeAlias = Callable[[str], None]
 """Prints a line of what was measured."""
@@ -17,6 +19,6 @@ class Scale:
 
     full: bool
 
-    def of(self, short: int, full: int) -> int:
+    def of(self, short: T, full: T) -> T:
         """One of two amounts."""
         return full if self.full else short
