@@ -18,7 +18,7 @@ _LOOK_EVERY = 0.01
 _NOTHING = object()
 _SLOTS = 16384
 
-_EAGER = ("repl-ping-replica-period 1",)
+_EAGER = ("repl-diskless-sync-delay 0", "repl-ping-replica-period 1")
 """A replica that has heard nothing yet does not count in a Cluster; by itself its master speaks every ten seconds."""
 
 NO_DISK = ("appendonly no",)
@@ -33,7 +33,7 @@ class RedisServer:
         self.port = _free_port()
         self._config = directory / "redis.conf"
         common = (f"port {self.port}", f"bind {_HOST}", f"dir {directory}", "logfile redis.log")
-        lines = (*common, *settings) if sentinel else (*common, 'save ""', "repl-diskless-sync-delay 0", *_EAGER, *settings)
+        lines = (*common, *settings) if sentinel else (*common, 'save ""', *_EAGER, *settings)
         self._config.write_text("\n".join((*lines, "")))
         self._arguments = ["--sentinel"] if sentinel else []
         self._process: subprocess.Popen[bytes] | None = None
