@@ -1,6 +1,7 @@
 """The use cases `GetSession` and `EndSession`: reading a session, following it, and ending it."""
 
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from parley_server.core.context import Turn
@@ -35,12 +36,13 @@ class Sessions:
 
         Raises:
             InvalidRequest: No session can have that name.
-            SessionNotFound: There is no such session.
+            SessionNotFound: There is no such session, or it ended before all of it was given.
         """
         check_session_id(key.session_id)
-        yield await self._read(key)
+        session = await self._read(key)
+        yield session
         if include_history:
-            async for page in self._history(key, after_turn):
+            async for page in self._history(key, session, after_turn):
                 yield page
 
     async def follow(
@@ -57,24 +59,24 @@ class Sessions:
             seen = await self._read(key)
             told = after_turn if include_history else seen.context.turn_count
             yield seen
-            if include_history:
-                async for page in self._history(key, told):
-                    told = page[-1].turn
-                    yield page
-            async for _ in changes:
-                try:
+            # Once it has been found, its going is its end, whenever that is noticed.
+            with suppress(SessionNotFound):
+                if include_history:
+                    async for page in self._history(key, seen, told):
+                        told = page[-1].turn
+                        yield page
+                async for _ in changes:
                     now = await self._read(key)
-                except SessionNotFound:
-                    break
-                if now.context.created_at != seen.context.created_at:
-                    break  # It ended, and another one has its name.
-                if now.context.turn_count == told:
-                    continue
-                seen = now
-                yield seen
-                async for page in self._history(key, told):
-                    told = page[-1].turn
-                    yield page
+                    if not _is_same(now, seen):
+                        break
+                    # The history may have come further than the session that was given with it.
+                    if now.context.turn_count == seen.context.turn_count:
+                        continue
+                    seen = now
+                    yield seen
+                    async for page in self._history(key, seen, told):
+                        told = page[-1].turn
+                        yield page
         yield Ended()
 
     async def end(
@@ -92,12 +94,14 @@ class Sessions:
 
         Raises:
             InvalidRequest: No session can have that name.
-            SessionNotFound: There is no such session, and it may not be missing.
+            SessionNotFound: There is no such session, and it may not be missing; or somebody else ended it before all
+                of it was given.
             SessionBusy: A turn is running for longer than the budget.
             TurnConflict: The session is in so much use that it could not be ended.
         """
         check_session_id(key.session_id)
-        told: tuple[datetime, int] | None = None
+        told: SessionView | None = None
+        given = 0
         for _ in range(_ENDING_ROUNDS):
             async with self._store.open(key, wait=budget or self._limits.turn_budget) as opened:
                 if opened.stored is None:
@@ -105,18 +109,19 @@ class Sessions:
                         break
                     raise SessionNotFound(key.session_id)
                 final = open_view(key, opened.stored, self._catalogue, self._clock())
-                stands = (final.context.created_at, opened.stored.version)
-                if told == stands:
+                if told and not _is_same(final, told):
+                    break
+                if told and final.context.turn_count == told.context.turn_count:
                     await opened.delete()
                     break
             # Nothing that waits for a caller holds the lease: it is told first, and the session removed after, if
             # nothing has moved it since.
             yield final
             if include_history:
-                after = told[1] if told and told[0] == stands[0] else 0
-                async for page in self._history(key, after):
+                async for page in self._history(key, final, given):
+                    given = page[-1].turn
                     yield page
-            told = stands
+            told = final
         else:
             raise TurnConflict("the session is in use: it could not be ended")
         yield Ended()
@@ -127,7 +132,22 @@ class Sessions:
             raise SessionNotFound(key.session_id)
         return open_view(key, stored, self._catalogue, self._clock())
 
-    async def _history(self, key: SessionKey, after: int) -> AsyncGenerator[tuple[Turn, ...], None]:
-        while records := await self._store.read_turns(key, after=after):
+    async def _history(
+        self, key: SessionKey, session: SessionView, after: int
+    ) -> AsyncGenerator[tuple[Turn, ...], None]:
+        """The turns after a given one, at least up to the last that the session had when it was read.
+
+        Raises:
+            SessionNotFound: It ended before they were read; another one may have its name.
+        """
+        while after < session.context.turn_count:
+            records = await self._store.read_turns(key, after=after)
+            if not records or not _is_same(await self._read(key), session):
+                raise SessionNotFound(key.session_id)
             yield turns(key, records)
             after = records[-1].turn
+
+
+def _is_same(one: SessionView, other: SessionView) -> bool:
+    """Whether two of the same name are one session at two moments, and none of them ended before the other began."""
+    return one.context.created_at == other.context.created_at
