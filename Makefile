@@ -18,8 +18,8 @@ run: $(INSTALLED) ## Set up, and serve on the embedded defaults: no key, no othe
 test: $(INSTALLED) $(PROTO_INSTALLED) ## Set up, and run all tests
 	$(BIN)/pytest $(TESTS)
 
-test-faults: $(INSTALLED) ## Kill, cut, fill and pause things for a quarter of an hour, and count what is lost
-	$(BIN)/pytest tests/faults --faults=full -s
+test-faults: $(INSTALLED) ## Kill, cut, fill and pause things for half an hour, and count what is lost; ONLY=NAME: some of it
+	$(BIN)/pytest tests/faults --faults=full -s $(if $(ONLY),-k "$(ONLY)")
 
 chat: $(INSTALLED) ## Talk to the server in the terminal, starting one if none runs
 	$(BIN)/parley chat --start-server

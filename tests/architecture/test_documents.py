@@ -35,6 +35,22 @@ def test_the_table_of_settings_is_made_of_the_settings() -> None:
     assert table.strip() == settings_table()
 
 
+def test_every_fault_of_the_readme_has_a_command_that_makes_it() -> None:
+    tests = {
+        name
+        for file in (ROOT / "tests" / "faults").glob("test_*.py")
+        for name in re.findall(r"def (test_\w+)", file.read_text())
+    }
+    table = README.partition("<!-- faults -->")[2].partition("<!-- /faults -->")[0]
+    rows = [row for row in table.strip().splitlines()[2:] if row.startswith("|")]
+
+    assert rows
+    for row in rows:
+        found = re.findall(r"`ONLY=(\w+)`", row)
+        assert found, f"no command: {row}"
+        assert all(any(only in test for test in tests) for only in found), row
+
+
 @pytest.mark.parametrize("name", list(dependencies()))
 def test_every_dependency_has_its_reason_in_the_readme(name: str) -> None:
     assert re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", README)

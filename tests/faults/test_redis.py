@@ -2,11 +2,12 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 import pytest
 from support.faults_checker import violations
@@ -60,6 +61,13 @@ def went_on(recorder: Recorder, moment: float) -> bool:
     return recorder.went_on(moment) == set(SESSIONS)
 
 
+async def seconds_until_all_went_on(recorder: Recorder) -> float:
+    """Waits until every session was answered to a call that is made from now on."""
+    began = recorder.now()
+    await until(partial(went_on, recorder, began))
+    return recorder.now() - began
+
+
 def long_enough(recorder: Recorder, end: float) -> bool:
     """Whether a moment has passed."""
     return recorder.now() > end
@@ -75,9 +83,12 @@ def has_heir(cluster: ClusterSetup, victim: RedisServer, key: bytes) -> bool:
     return cluster.master_of(key) is not victim
 
 
-def told(recorder: Recorder) -> str:
-    """What came of the calls."""
-    return ", ".join(f"{recorder.count(outcome)} {outcome.value}" for outcome in Outcome)
+def told(recorder: Recorder, healed: Sequence[float] = ()) -> str:
+    """What came of the calls, how long the longest took, and after how many seconds every session went on."""
+    counts = ", ".join(f"{recorder.count(outcome)} {outcome.value}" for outcome in Outcome)
+    longest = max(call.ended - call.began for call in recorder.calls)
+    went_on = f"; all sessions went on after {median(healed):.2f} s, at most {max(healed):.2f} s" if healed else ""
+    return f"{counts}; the longest call took {longest:.2f} s{went_on}"
 
 
 async def test_no_turn_is_lost_when_redis_is_killed_and_started_again(
@@ -85,19 +96,21 @@ async def test_no_turn_is_lost_when_redis_is_killed_and_started_again(
 ) -> None:
     chance = random.Random(8)
     recorder = Recorder()
+    healed: list[float] = []
     with RedisServer(tmp_path, *FLUSHED) as redis:
         async with servers(2, redis.url, Durability.DISK) as cores, talking(recorder, cores):
             for _ in range(scale.of(2, 50)):
                 await recorder.answered(chance.randint(1, 100))
                 redis.kill()
                 await asyncio.to_thread(redis.start)
-                await until(partial(went_on, recorder, recorder.now()))
+                healed.append(await seconds_until_all_went_on(recorder))
 
-    report(told(recorder))
+    report(told(recorder, healed))
 
 
 async def test_no_turn_is_lost_when_redis_stands_still(tmp_path: Path, scale: Scale, report: Report) -> None:
     recorder = Recorder()
+    healed: list[float] = []
     with RedisServer(tmp_path, *FLUSHED) as redis:
         patience = scale.of(0.5, 2.0)
         async with servers(2, redis.url, Durability.DISK, within=patience) as cores, talking(recorder, cores):
@@ -106,10 +119,10 @@ async def test_no_turn_is_lost_when_redis_stands_still(tmp_path: Path, scale: Sc
                 redis.pause()
                 await until(partial(long_enough, recorder, recorder.now() + scale.of(1, 10)))
                 redis.resume()
-                await until(partial(went_on, recorder, recorder.now()))
+                healed.append(await seconds_until_all_went_on(recorder))
 
     assert recorder.count(Outcome.UNKNOWN) + recorder.count(Outcome.FAILED)
-    report(told(recorder))
+    report(told(recorder, healed))
 
 
 @pytest.mark.parametrize("lost", [1, 9], ids=["one answer", "every answer of a turn"])
@@ -173,6 +186,7 @@ async def test_no_turn_is_lost_when_a_server_of_a_cluster_is_killed(
 ) -> None:
     chance = random.Random(9)
     recorder = Recorder()
+    healed: list[float] = []
     with cluster_setup(tmp_path) as cluster:
         async with servers(2, f"{cluster.url}?wait=1", Durability.REPLICATED) as cores, talking(recorder, cores):
             for _ in range(scale.of(1, 15)):
@@ -180,9 +194,11 @@ async def test_no_turn_is_lost_when_a_server_of_a_cluster_is_killed(
                 key = name_of(chance.choice(SESSIONS))
                 victim = cluster.master_of(key)
                 victim.kill()
+                killed = recorder.now()
                 # Started any earlier it would come back as the master that it was, and empty.
                 await until(partial(has_heir, cluster, victim, key))
                 await asyncio.to_thread(victim.start)
-                await until(partial(went_on, recorder, recorder.now()))
+                await seconds_until_all_went_on(recorder)
+                healed.append(recorder.now() - killed)
 
-    report(told(recorder))
+    report(told(recorder, healed))

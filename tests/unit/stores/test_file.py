@@ -39,6 +39,10 @@ def session_file(root: Path) -> Path:
     return root / "sessions" / digest[:2] / digest[2:4] / digest
 
 
+def names_in(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
 def files_of_sessions(root: Path) -> list[Path]:
     return [entry for entry in (root / "sessions").rglob("*") if entry.is_file()]
 
@@ -80,19 +84,31 @@ async def test_another_format_is_refused(root: Path, store: FileStore) -> None:
         await FileStore.connect(root)
 
 
-async def test_a_link_in_the_place_of_a_session_is_not_followed(tmp_path: Path, root: Path, store: FileStore) -> None:
+@pytest.mark.parametrize("kind", ["link", "link to nothing", "directory", "pipe"])
+async def test_what_stands_in_the_place_of_a_session_is_damage_and_is_left(
+    kind: str, tmp_path: Path, root: Path, store: FileStore
+) -> None:
     await take_turn(store)
     theirs = tmp_path / "theirs"
     session_file(root).rename(theirs)
-    session_file(root).symlink_to(theirs)
     before = theirs.read_bytes()
+    if kind == "directory":
+        session_file(root).mkdir()
+    elif kind == "pipe":
+        os.mkfifo(session_file(root))
+    else:
+        session_file(root).symlink_to(theirs if kind == "link" else tmp_path / "nothing")
 
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(SessionCorrupt):
         await store.read(KEY)
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(SessionCorrupt):
         await take_turn(store)
+    with pytest.raises(SessionCorrupt):
+        _ = [session async for session in store.scan()]
+    assert await store.sweep() == 0
 
     assert theirs.read_bytes() == before
+    assert names_in(tmp_path) == ["sessions", "theirs"]
 
 
 async def test_a_write_that_was_cut_off_anywhere_is_as_if_it_had_not_been(root: Path, store: FileStore) -> None:

@@ -36,6 +36,7 @@ from parley_server.stores.leases import LeaseTable
 from parley_server.stores.options import EPOCH, MICROSECOND, StoreOptions
 from parley_server.stores.protocol import StoredSession, TurnRecord
 
+_NO_FILE = {errno.ELOOP, errno.EISDIR, errno.ENXIO}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 logger = logging.getLogger(__name__)
@@ -158,6 +159,8 @@ class SessionDirectory:
                 self._compact(digest, descriptor)
             finally:
                 os.close(descriptor)
+        except FileNotFoundError:
+            logger.debug("the session file %s is no more, or somebody else has compacted it", digest)
         except (OSError, Unreadable, StoreUnavailable) as error:
             if isinstance(error, Unsynced):
                 self._unflushed.add(self._path(digest).parent)
@@ -282,6 +285,10 @@ class SessionDirectory:
                 descriptor = os.open(self._path(digest), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
             except FileNotFoundError:
                 return None
+            except OSError as error:
+                if error.errno in _NO_FILE:
+                    raise Unreadable("something else stands in the place of its file") from error
+                raise
             try:
                 lock(descriptor, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH, patience=self._patience)
                 if os.fstat(descriptor).st_nlink:
@@ -330,14 +337,14 @@ class SessionDirectory:
         if file.name.endswith(NEW):
             remove_leftover(file)
             return 0
-        with self._log(file.name, exclusive=True) as log:
-            try:
+        try:
+            with self._log(file.name, exclusive=True) as log:
                 if log is None or self._live(log) is not None:
                     return 0
-            except Unreadable:
-                return 0
-            file.unlink()
-            return 1
+                file.unlink()
+                return 1
+        except Unreadable:
+            return 0
 
     @contextmanager
     def _failing(self, key: SessionKey | None) -> Iterator[None]:

@@ -34,7 +34,7 @@ class BatchRunner:
             InvalidSettings: It is unfit.
             StoreUnavailable: It can not be opened.
         """
-        self._path = path.absolute()
+        self._path = path.resolve()
         self._clock = options.clock
         self._lease = options.lease
         # Half of what a job may take, so that one that waits for another process can still say so.
