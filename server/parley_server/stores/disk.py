@@ -32,10 +32,12 @@ def create_file(path: Path, content: Iterable[bytes], *, patience: timedelta) ->
         OSError: It can not be written, and is not there.
         Unsynced: It is written, but a loss of power may take it away.
     """
+    # Not `exists`, which follows a link.
+    if os.path.lexists(path):
+        return False
     gate = open_names(path.parent)
     try:
         lock(gate, fcntl.LOCK_EX, patience=patience)
-        # Not `exists`, which follows a link.
         if os.path.lexists(path):
             return False
         replace_file(path, content)
