@@ -7,7 +7,7 @@ _LOOK_EVERY = 0.002
 _LIMIT = 20.0
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], object]) -> None:
     """Returns when the condition holds; fails the test if that takes too long."""
     async with asyncio.timeout(_LIMIT):
         while not condition():  # noqa: ASYNC110  # what is looked at belongs to others, who know of no event

@@ -2,6 +2,7 @@
 # ruff: noqa: ASYNC240 (a test may wait for its files)
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
@@ -85,7 +86,34 @@ async def test_a_database_that_went_and_left_its_log_is_not_made_anew(path: Path
     assert not path.exists()
 
 
-@pytest.mark.parametrize("change", ["emptied", "removed", "replaced"])
+async def test_a_database_that_ends_in_the_midst_of_a_page_is_refused(path: Path, store: SqliteStore) -> None:
+    for number in range(20):
+        await take_turn(store, SessionKey("t", f"s{number}"))
+    await store.close()
+    whole = path.read_bytes()
+
+    for cut in (1, 100, PAGE // 2, PAGE - 1):
+        path.write_bytes(whole[:-cut])
+        with pytest.raises(InvalidSettings, match="ends in the midst of a page"):
+            await SqliteStore.connect(path)
+    path.write_bytes(whole)
+    await reopened(path)
+
+
+async def test_a_page_that_a_checkpoint_was_writing_when_the_server_was_killed_comes_from_the_log(
+    path: Path, tmp_path: Path
+) -> None:
+    copy = await killed_with_a_log(path, tmp_path / "copy.db")
+    with copy.open("ab") as database:
+        database.write(b"half a page")
+
+    store = await SqliteStore.connect(copy)
+
+    assert len(await all_turns(store)) == 5
+    await store.close()
+
+
+@pytest.mark.parametrize("change", ["emptied", "cut", "removed", "replaced"])
 async def test_a_database_that_goes_below_a_running_server_is_unavailable_until_it_is_back(
     change: str, path: Path, tmp_path: Path, store: SqliteStore
 ) -> None:
@@ -99,6 +127,7 @@ async def test_a_database_that_goes_below_a_running_server_is_unavailable_until_
         shutil.copy(path, backup)
     changes: dict[str, Callable[[], object]] = {
         "emptied": lambda: path.write_bytes(b""),
+        "cut": lambda: os.truncate(path, path.stat().st_size - 100),
         "removed": path.unlink,
         "replaced": lambda: (tmp_path / "other.db").rename(path),
     }

@@ -80,6 +80,7 @@ def open_database(path: Path, *, timeout: timedelta) -> apsw.Connection:
         connection.set_busy_handler(_patience(timeout))
         _demand_durability(connection, path)
         _demand_whole_log(connection, path)
+        _demand_whole_pages(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -146,6 +147,16 @@ def _demand_whole_log(connection: apsw.Connection, path: Path) -> None:
             # The log would be removed with the last connection.
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             raise _damaged_log(path)
+
+
+def _demand_whole_pages(connection: apsw.Connection, path: Path) -> None:
+    """Of a page that the file ends in, SQLite takes the rest for zeros, and does not look at its checksum."""
+    page_bytes = connection.pragma("page_size")
+    if path.stat().st_size % page_bytes:
+        # A checkpoint may have been cut off there; then the page is in the log.
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
+    if path.stat().st_size % page_bytes:
+        raise InvalidSettings(f"{path} ends in the midst of a page: put a copy of the database back")
 
 
 def _damaged_log(path: Path) -> InvalidSettings:

@@ -95,15 +95,17 @@ class SessionTables:
             raise
         status = path.stat()
         self._identity = (status.st_dev, status.st_ino)
+        self._page_bytes = self._connection.pragma("page_size")
         self._path = path
 
     def moved(self) -> bool:
-        """Says whether the file that was opened is no longer the one in its place, or has been emptied."""
+        """Says whether the file that was opened is no longer the one in its place, or has been emptied or cut."""
         try:
             status = os.stat(self._path)  # noqa: PTH116 (in every batch, and Path's takes five times as long)
         except OSError:
             return True
-        return (status.st_dev, status.st_ino) != self._identity or status.st_size == 0
+        cut = status.st_size == 0 or status.st_size % self._page_bytes
+        return bool(cut) or (status.st_dev, status.st_ino) != self._identity
 
     def close(self) -> None:
         """Closes the connection; a transaction that was not finished is undone."""
