@@ -7,7 +7,7 @@ PROTO_INSTALLED := .venv-protos/.installed
 PROTO_OUT ?= client
 TESTS ?= tests
 
-.PHONY: help run chat test test-faults check lint types format protos docs release-protos lock setup bench bench-wire bench-check bench-nlu clean
+.PHONY: help run chat test test-faults check lint types format protos docs release-protos lock setup bench bench-nlu clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -61,13 +61,11 @@ lock: ## Install the newest versions and pin them in constraints.txt
 
 setup: $(INSTALLED) ## Set up .venv with the pinned versions
 
-bench: bench-wire bench-check bench-nlu ## Run all benchmarks
+bench: $(INSTALLED) ## Run all benchmarks of speed, in ten minutes; bench-NAME runs one of them
+	$(BIN)/python -m benchmarks --json benchmarks/results.json
 
-bench-wire: $(INSTALLED) ## Measure turns beside the bare wire
-	$(BIN)/python -m benchmarks.wire
-
-bench-check: $(INSTALLED) ## Time the check of a large definition
-	$(BIN)/python -m benchmarks.check
+bench-%: $(INSTALLED)
+	$(BIN)/python -m benchmarks $*
 
 bench-nlu: $(INSTALLED) ## Score understanding on the sample data in ../shared/data or PARLEY_DATA
 	for part in slots intents yesno dialogs; do $(BIN)/python -m benchmarks.nlu.$$part; done

@@ -1,1 +1,4 @@
-"""Measurements of parley: run one with `python -m benchmarks.<part>.<name>`."""
+"""Measurements of parley: `python -m benchmarks` runs them, `python -m benchmarks TOPIC` one of them.
+
+A topic is a module that has `measure`, which gives its figures one by one.
+"""

@@ -1,142 +1,64 @@
-"""What a turn costs beside the bare wire: turns a second and server CPU per call, side by side in one run.
+"""What a turn costs beside the bare wire: a grpc.aio server that answers with one message of the same size."""
 
-    python -m benchmarks.wire [--seconds 2] [--rounds 3] [--json FILE]
-
-Each contender is a server process of its own. The rounds are interleaved, since machines are noisy, and each contender
-is compared with the bare server of the same round; medians are printed.
-"""
-
-import argparse
-import asyncio
-import json
-import os
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import grpc
+from benchmarks.harness.figures import Figure, interleaved, ratio
+from benchmarks.harness.load import BOOKING, ECHO, HELLO, Load, light_turns, turns, warm
+from benchmarks.harness.processes import bare, parley
 
-from parley.v1 import conversation_pb2 as wire
-from parley.v1.conversation_pb2_grpc import ConversationServiceStub
-
-CALLERS = 16
-ROOT = Path(__file__).parents[1]
-ECHO = "assistant: echo\nflows: {f: {states: {s: {say: Hello there., on: [{when: always, to: s}]}}}}\n"
-BOOKING = ["hi", "a consultation please", "next Friday", "3pm", "Ada Lovelace", "ada@example.org", "yes"]
-TICKS = os.sysconf("SC_CLK_TCK")
+_CALLS = 3000
+_ROUNDS = 5
 
 
-@dataclass(frozen=True)
-class Contender:
-    """A server to measure, and what its callers say."""
-
-    name: str
-    options: tuple[str, ...]
-    messages: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """What was measured of one server in one round."""
-
-    calls_per_second: float
-    server_cpu_us: float
-
-
-@contextmanager
-def server(command: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
-        try:
-            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-                grpc.channel_ready_future(channel).result(timeout=30)
-            yield process
-        finally:
-            process.kill()
-
-
-def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+def measure() -> Iterator[Figure]:
+    """Template replies and the booking example on the memory store, 16 callers."""
+    with ExitStack() as closing:
+        echo = Path(closing.enter_context(TemporaryDirectory())) / "echo.yaml"
+        echo.write_text(ECHO)
+        wire = closing.enter_context(bare())
+        template = closing.enter_context(parley("memory://", assistant=echo))
+        booking = closing.enter_context(parley("memory://"))
+        for server, messages in ((wire, HELLO), (template, HELLO), (booking, BOOKING)):
+            warm(server, messages)
+        if light_turns(wire, "hello", calls=160):
+            loads = interleaved(
+                {
+                    "bare": lambda: light_turns(wire, "hello", calls=_CALLS),
+                    "template": lambda: light_turns(template, "hello", calls=_CALLS),
+                },
+                _ROUNDS,
+            )
+            yield from _template([load for load in loads["bare"] if load], [load for load in loads["template"] if load])
+        yield from _by_cpu(
+            interleaved(
+                {
+                    "bare": lambda: turns(wire, HELLO, calls=_CALLS),
+                    "template": lambda: turns(template, HELLO * 20, calls=_CALLS),
+                    "booking": lambda: turns(booking, BOOKING, calls=_CALLS),
+                },
+                _ROUNDS,
+            )
+        )
 
 
-async def load(port: int, messages: tuple[str, ...], seconds: float) -> int:
-    """Calls for so long; each caller holds one conversation after another."""
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        stub = ConversationServiceStub(channel)
-        ends = time.perf_counter() + seconds
-
-        async def caller(number: int) -> int:
-            calls = 0
-            while time.perf_counter() < ends:
-                session_id = f"{os.getpid()}-{number}-{ends}-{calls // len(messages)}"
-                request = wire.ChatRequest(session_id=session_id, message=messages[calls % len(messages)])
-                async for _ in stub.Chat(request):
-                    pass
-                calls += 1
-            return calls
-
-        return sum(await asyncio.gather(*map(caller, range(CALLERS))))
+def _template(wire: list[Load], template: list[Load]) -> Iterator[Figure]:
+    share = ratio([load.rate for load in template], [load.rate for load in wire])
+    measure = "template reply, memory, 16 callers: turns/s over bare grpc.aio calls/s (h2load, each a new session)"
+    yield Figure(
+        topic="wire", measure=measure, value=share, at_least=0.5, how=f"{_median(template)}; bare: {_median(wire)}"
+    )
 
 
-def measure(process: subprocess.Popen[bytes], port: int, messages: tuple[str, ...], seconds: float) -> Figure:
-    asyncio.run(load(port, messages, seconds / 4))
-    before, began = cpu_seconds(process), time.perf_counter()
-    calls = asyncio.run(load(port, messages, seconds))
-    return Figure(calls / (time.perf_counter() - began), (cpu_seconds(process) - before) / calls * 1e6)
+def _by_cpu(loads: dict[str, list[Load]]) -> Iterator[Figure]:
+    wire = [load.server_us for load in loads["bare"]]
+    for name, goal, what in (("template", 0.5, "template reply"), ("booking", 0.3, "booking example with rules")):
+        share = ratio(wire, [load.server_us for load in loads[name]])
+        measure = f"{what}, memory, 16 callers: CPU of a bare call over that of a turn (client counted out)"
+        yield Figure(topic="wire", measure=measure, value=share, at_least=goal, how=_median(loads[name]))
 
 
-def contenders(folder: Path) -> list[Contender]:
-    echo = folder / "echo.yaml"
-    echo.write_text(ECHO)
-    hello = ("hello",)
-    return [
-        Contender("template reply, memory", ("--store", "memory://", "--assistant", str(echo)), hello),
-        Contender("booking with rules, memory", ("--store", "memory://"), tuple(BOOKING)),
-        Contender("template reply, SQLite", ("--store", f"sqlite:///{folder}/b.db", "--assistant", str(echo)), hello),
-        Contender("template reply, file", ("--store", f"file://{folder}/files", "--assistant", str(echo)), hello),
-    ]
-
-
-def main() -> None:
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--seconds", type=float, default=2)
-    arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--json", type=Path)
-    options = arguments.parse_args()
-    with ExitStack() as running:
-        folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-        entrants = contenders(folder)
-        bare = running.enter_context(server([sys.executable, "-m", "benchmarks.bare_server", "50100"], 50100))
-        parley = [sys.executable, "-m", "parley_server", "serve", "--log-level", "warning"]
-        served = [
-            running.enter_context(server([*parley, "--listen", f"127.0.0.1:{port}", *entrant.options], port))
-            for port, entrant in enumerate(entrants, 50101)
-        ]
-        rounds = []
-        for _ in range(options.rounds):
-            figures = {"bare grpc.aio": measure(bare, 50100, ("hello",), options.seconds)}
-            for port, (entrant, process) in enumerate(zip(entrants, served, strict=True), 50101):
-                figures[entrant.name] = measure(process, port, entrant.messages, options.seconds)
-            rounds.append(figures)
-    print_table(rounds)
-    if options.json:
-        options.json.write_text(json.dumps([{n: asdict(f) for n, f in r.items()} for r in rounds], indent=2))
-
-
-def print_table(rounds: list[dict[str, Figure]]) -> None:
-    print(f"{'':28} {'calls/s':>9} {'of bare':>8} {'server CPU':>11}")
-    for name in rounds[0]:
-        rate = statistics.median(r[name].calls_per_second for r in rounds)
-        share = statistics.median(r[name].calls_per_second / r["bare grpc.aio"].calls_per_second for r in rounds)
-        cpu = statistics.median(r[name].server_cpu_us for r in rounds)
-        print(f"{name:28} {rate:9.0f} {share:8.2f} {cpu:8.0f} µs")
-
-
-if __name__ == "__main__":
-    main()
+def _median(loads: list[Load]) -> str:
+    return str(sorted(loads, key=lambda load: load.server_us)[len(loads) // 2])

@@ -1,0 +1,1 @@
+"""What all benchmarks share: processes to measure, load to put on them, figures to report."""
