@@ -1,14 +1,13 @@
 """The border of the server: here bytes become requests, errors become statuses, and calls leave their line in the log.
 
-It wraps each method of parley's own service, once; health and reflection are left as they are. Nothing else calls
-`abort`.
+It wraps each method of parley's own service; health and reflection are left as they are. Nothing else calls `abort`.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -19,65 +18,46 @@ from parley_server.rpc.statuses import internal_status, new_error_id, status_of
 
 logger = logging.getLogger(__name__)
 
-_OWN_METHODS = "/parley.v1."
 _MOST_DETAILS = 300
 _LONGEST_ID = 128
 
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
-class Boundary(grpc.aio.ServerInterceptor):
-    """Decodes requests, maps errors, logs calls."""
+def bounded(name: str, decode: Callable[[bytes], Any], serve: Callable[[Any, Context], Awaitable[Any]]) -> Any:
+    """A method of the service inside the border: what grpc is to call with the bytes of a request.
 
-    def __init__(self) -> None:
-        self._wrapped: dict[str, _Handler] = {}
+    Args:
+        name: The method's, for the log.
+        decode: Reads a request.
+        serve: Serves it; what it returns is what grpc is given.
+    """
 
-    async def intercept_service(
-        self,
-        continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]]",
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "_Handler | None":
-        """Gives the wrapped handler of a method."""
-        method = handler_call_details.method
-        if method not in self._wrapped:
-            handler = await continuation(handler_call_details)
-            if not method.startswith(_OWN_METHODS) or handler is None:
-                return handler
-            self._wrapped[method] = _wrap(method.rpartition("/")[2], handler)
-        return self._wrapped[method]
-
-
-def _wrap(name: str, handler: _Handler) -> _Handler:
-    # All of parley's methods answer with a stream, and are coroutines that write.
-    decode = cast("Callable[[bytes], Any]", handler.request_deserializer)
-    serve = cast("Callable[[Any, Context], Awaitable[None]]", handler.unary_stream)
-
-    async def wrapped(data: bytes, context: Context) -> None:
+    async def wrapped(data: bytes, context: Context) -> Any:
         call = _Call(name)
         try:
             # Decoding happens in here and not in grpc, which would answer UNKNOWN with the parser's words.
             request = _decoded(decode, data, name)
             call.session_id = request.session_id
-            await serve(request, context)
+            last = await serve(request, context)
         except ParleyError as error:
             status = call.refused(error)
         except (asyncio.CancelledError, AbortError):
             call.left()
             raise
-        except Exception as error:  # noqa: BLE001  # the outermost place: nothing may pass it unmapped
+        except Exception as error:
             if _caller_is_gone(error):
                 call.left()
-                return
+                raise
             status = call.failed(error)
         else:
             call.answered()
-            return
+            return last
         await context.abort_with_status(status)
+        raise AssertionError("an aborted call does not go on")
 
-    # Without a deserializer of its own grpc hands over the bytes.
-    return grpc.unary_stream_rpc_method_handler(cast("Any", wrapped), response_serializer=handler.response_serializer)
+    return wrapped
 
 
 def _decoded(decode: Callable[[bytes], Any], data: bytes, method: str) -> Any:

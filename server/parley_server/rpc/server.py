@@ -9,15 +9,10 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from parley.v1 import conversation_pb2
-from parley.v1.conversation_pb2_grpc import add_ConversationServiceServicer_to_server
 from parley_server.errors import InvalidSettings, ParleyError
-from parley_server.rpc.boundary import Boundary
-from parley_server.rpc.servicer import ConversationServicer
+from parley_server.rpc.servicer import SERVICE, ConversationServicer, service_handler
 
 logger = logging.getLogger(__name__)
-
-SERVICE: str = conversation_pb2.DESCRIPTOR.services_by_name["ConversationService"].full_name
 
 _OPTIONS = (
     ("grpc.max_receive_message_length", 256 * 1024),
@@ -50,12 +45,10 @@ class RpcServer:
         the connections.
         """
         self._ready = ready
-        # Interceptors, from the outside in:
-        #   Boundary: nothing may come between a caller and the mapping of errors.
         options = (*_OPTIONS, ("grpc.so_reuseport", int(shares_port)))
-        self._server = grpc.aio.server(interceptors=[Boundary()], options=options)
+        self._server = grpc.aio.server(options=options)
         self._health = health.aio.HealthServicer()
-        add_ConversationServiceServicer_to_server(servicer, self._server)
+        self._server.add_generic_rpc_handlers((service_handler(servicer),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection([SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
         self._watch: asyncio.Task[None] | None = None
