@@ -7,7 +7,8 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass
+
+import msgspec
 
 SESSION_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
@@ -15,8 +16,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
 DEFAULT_TENANT = "default"
 
 
-@dataclass(frozen=True, slots=True)
-class SessionKey:
+class SessionKey(msgspec.Struct, frozen=True, gc=False):
     """A session inside its tenant. Stores take nothing else as a key, so that no tenant reaches another's session."""
 
     tenant: str

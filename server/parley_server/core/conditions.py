@@ -5,16 +5,17 @@ message; none of them looks for substrings.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from parley_server.core.context import ConversationContext
 from parley_server.core.slots import SlotsChange
 from parley_server.core.understanding import Answer, Command, Understanding
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """What a turn knows when something is decided: conditions, templates, handlers and actions look at nothing else."""
 
     context: ConversationContext
@@ -22,7 +23,7 @@ class Scope:
     """What the message says; of an empty message before it was read."""
     now: datetime
     """The time of the turn, aware, in the user's time zone."""
-    change: SlotsChange = field(default_factory=SlotsChange)
+    change: SlotsChange = SlotsChange()
     """What the message did to the slots."""
     dry_run: bool = False
     """Whether the turn is only tried out: code that changes anything elsewhere then leaves it."""

@@ -1,14 +1,13 @@
 """What a turn comes to."""
 
-from dataclasses import dataclass
+import msgspec
 
 from parley_server.core.context import ConversationContext, StateChange
 from parley_server.core.explanation import ExplanationStep
 from parley_server.core.slots import SlotsChange
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What a turn comes to; what it has come to so far, while it is being taken."""
 
     context: ConversationContext

@@ -4,9 +4,10 @@ This module must not know what is decided: `turn`, `course` and `filling` yield 
 """
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
+
+import msgspec
 
 from parley_server.core.decision import Decision
 from parley_server.core.generation import Generation, ModelProfile
@@ -16,16 +17,14 @@ from parley_server.core.understanding import Situation
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Understand:
+class Understand(msgspec.Struct, frozen=True):
     """Have the message read; send back the `Understanding`."""
 
     message: str
     situation: Situation
 
 
-@dataclass(frozen=True, slots=True)
-class Perform:
+class Perform(msgspec.Struct, frozen=True):
     """Run an author's code; send back what it returns, awaited if need be. A plain function may block."""
 
     code: Callable[..., Any]
@@ -34,8 +33,7 @@ class Perform:
     """Whose code it is, for who reads of its failure: `flow/state`, or `slots/NAME`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Generate:
+class Generate(msgspec.Struct, frozen=True, kw_only=True):
     """Have the model write a text; send back what it `Generated`, or the `ModelUnavailable` that tells why not."""
 
     generation: Generation

@@ -5,10 +5,12 @@ This module must not know how a value is found in a text: that is understanding,
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, TypeAlias
+
+import msgspec
 
 from parley_server.core.texts import Text
 
@@ -54,8 +56,7 @@ class Choice:
     """Other words for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ValidationScope:
+class ValidationScope(msgspec.Struct, frozen=True, kw_only=True):
     """What a validator may look at besides the value."""
 
     slots: Mapping[str, SlotValue]
@@ -188,11 +189,10 @@ class Rejection:
     """What was offered, as it came."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlotsChange:
+class SlotsChange(msgspec.Struct, frozen=True, kw_only=True):
     """What a turn did to the slots."""
 
-    filled: Mapping[str, SlotValue] = field(default_factory=dict)
+    filled: Mapping[str, SlotValue] = {}
     cleared: tuple[str, ...] = ()
     rejected: tuple[Rejection, ...] = ()
 

@@ -211,17 +211,29 @@ def load_turn(data: bytes, *, session_id: str) -> TakenTurn:
     return TakenTurn(turn, stored.fingerprint)
 
 
-_T = TypeVar("_T")
+_T = TypeVar("_T", _Context, _Turn)
 
 
 def _load(decoder: msgspec.json.Decoder[_T], data: bytes, session_id: str) -> _T:
     try:
-        version = _version.decode(data).version
-        if version <= VERSION:
-            return decoder.decode(data)
+        stored = decoder.decode(data)
+        version = stored.version
     except msgspec.MsgspecError as error:
-        raise SessionCorrupt(session_id, "it is not in a form that parley writes") from error
+        # A newer form may lack what this one needs.
+        version = _version_of(data)
+        if version <= VERSION:
+            raise SessionCorrupt(session_id, "it is not in a form that parley writes") from error
+    else:
+        if version <= VERSION:
+            return stored
     raise SessionCorrupt(session_id, f"a newer server wrote it (form {version}; this one reads up to {VERSION})")
+
+
+def _version_of(data: bytes) -> int:
+    try:
+        return _version.decode(data).version
+    except msgspec.MsgspecError:
+        return 0
 
 
 def _tagged(slots: Mapping[str, SlotValue]) -> dict[str, _Value]:

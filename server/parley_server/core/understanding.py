@@ -4,9 +4,11 @@ This module must not know how understanding works: `parley_server.nlu` has the i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+import msgspec
 
 from parley_server.core.context import Message
 from parley_server.core.slots import Candidate, Rejection, SlotDefinition, SlotValue
@@ -51,8 +53,9 @@ class IntentExamples:
         return hash(self.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IntentMatch:
+
+
+class IntentMatch(msgspec.Struct, frozen=True, kw_only=True):
     """An intent that a message may have."""
 
     name: str
@@ -60,19 +63,18 @@ class IntentMatch:
     """How sure the match is, 0 to 1."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """What a message is read in the light of."""
 
     now: datetime
     """The time of the turn, aware, in the user's time zone: what "tomorrow" counts from."""
     locale: str = "en-US"
     """The user's language and region, BCP 47."""
-    slots: Mapping[str, SlotDefinition] = field(default_factory=dict)
+    slots: Mapping[str, SlotDefinition] = {}
     """Every slot that the message may fill or change."""
-    filled: Mapping[str, SlotValue] = field(default_factory=dict)
+    filled: Mapping[str, SlotValue] = {}
     """The values that are known."""
-    extracted: Mapping[str, str] = field(default_factory=dict)
+    extracted: Mapping[str, str] = {}
     """The words that an author's code has found in the message, by the slot whose value they are."""
     requested: str = ""
     """The slot that the assistant has just asked for; empty: none."""
@@ -88,12 +90,11 @@ class Situation:
     """What was said last, without what is sensitive; as much as was loaded."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Understanding:
+class Understanding(msgspec.Struct, frozen=True, kw_only=True):
     """What one message says."""
 
     message: str
-    slots: Mapping[str, Candidate] = field(default_factory=dict)
+    slots: Mapping[str, Candidate] = {}
     """The value found for each slot: at most one, and of the slot's type."""
     rejected: tuple[Rejection, ...] = ()
     """What was clearly meant as a slot's value but is none: a malformed e-mail, the thirtieth of February."""

@@ -1,7 +1,8 @@
 """Understanding by the rules; by a model only where they leave open what was asked, or what a message is for."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from parley_server.core.generation import ModelProfile
 from parley_server.core.slots import Candidate

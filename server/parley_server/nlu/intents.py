@@ -91,6 +91,8 @@ class IntentClassifier:
 
     def match(self, message: str) -> tuple[IntentMatch, ...]:
         """Says which intents a message may have, the surest first; empty if it has none."""
+        if not (self._exact or self._named):
+            return ()
         words, task = _words(message), _GREETING.sub("", message)
         if words and words[-1] in _FAREWELL_ENDS:
             task = _FAREWELL.sub("", task)

@@ -6,7 +6,8 @@ when the model gives no answer.
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from parley_server.core.context import Message
 from parley_server.core.generation import ModelProfile

@@ -6,10 +6,10 @@ check ─► open session ─► repeat? ─► decide ─► commit ─► tell
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 from msgspec.structs import replace
 
 from parley_server.core.assistant import Assistant
@@ -47,8 +47,7 @@ from parley_server.service.views import open_view, turns, view
 from parley_server.stores.protocol import OpenSession, StateStore, StoredSession, TurnRecord
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Taken:
+class _Taken(msgspec.Struct, frozen=True, kw_only=True):
     """A turn that was decided, and the session after it."""
 
     turn: Turn

@@ -1,9 +1,11 @@
 """What the use cases are asked and what they tell: plain data, the same whatever carries it to a caller."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
+
+import msgspec
 
 from parley_server.core.context import ConversationContext, Json, StateChange, Turn, Usage
 from parley_server.core.explanation import ExplanationStep
@@ -11,8 +13,7 @@ from parley_server.core.slots import SlotsChange, SlotValue
 from parley_server.ids import DEFAULT_TENANT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatCommand:
+class ChatCommand(msgspec.Struct, frozen=True, kw_only=True):
     """One turn to take; the fields are those of `ChatRequest` in `conversation.proto`."""
 
     message: str
@@ -21,8 +22,8 @@ class ChatCommand:
     request_id: str = ""
     user_id: str = ""
     assistant: str = ""
-    slots: Mapping[str, SlotValue] = field(default_factory=dict)
-    metadata: Mapping[str, Json] = field(default_factory=dict)
+    slots: Mapping[str, SlotValue] = {}
+    metadata: Mapping[str, Json] = {}
     expected_turn_count: int | None = None
     queue: bool = True
     """Whether to wait for a running turn of the session."""
@@ -35,8 +36,7 @@ class ChatCommand:
     """Whether a conversation that was handed off is the assistant's again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionView:
+class SessionView(msgspec.Struct, frozen=True, kw_only=True):
     """A session as callers see it."""
 
     context: ConversationContext
@@ -47,8 +47,7 @@ class SessionView:
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnStarted:
+class TurnStarted(msgspec.Struct, frozen=True, kw_only=True):
     """A turn has begun."""
 
     session_id: str
@@ -56,8 +55,7 @@ class TurnStarted:
     created: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TextDelta:
+class TextDelta(msgspec.Struct, frozen=True):
     """A piece of the reply."""
 
     text: str
@@ -65,8 +63,7 @@ class TextDelta:
     """Where it begins in the reply, in code points."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnCompleted:
+class TurnCompleted(msgspec.Struct, frozen=True, kw_only=True):
     """A turn is durable."""
 
     reply: str
@@ -74,13 +71,12 @@ class TurnCompleted:
     replayed: bool = False
     degraded: bool = False
     """Whether a language model gave no answer and rules or templates stood in for it."""
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = Usage()
     """What it used of language models."""
     explanation: tuple[ExplanationStep, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
+class Heartbeat(msgspec.Struct, frozen=True):
     """Nothing new."""
 
 

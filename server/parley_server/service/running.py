@@ -7,9 +7,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeAlias
+
+from msgspec.structs import replace
 
 from parley_server.errors import Overloaded, RequestIdReused, ShuttingDown
 from parley_server.ids import SessionKey
@@ -30,7 +31,7 @@ class RunningTurn:
         self.events: list[ChatEvent] = []
         self.listeners = 0
         self._task: asyncio.Task[None] | None = None
-        self._changed: asyncio.Future[None] | None = None
+        self._waiting: list[asyncio.Future[bool]] = []
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Runs the turn."""
@@ -56,9 +57,14 @@ class RunningTurn:
 
     async def changed(self, patience: timedelta) -> bool:
         """Waits until there is something new; False: there was nothing for so long."""
-        self._changed = self._changed or asyncio.get_running_loop().create_future()
-        done, _ = await asyncio.wait((self._changed,), timeout=patience.total_seconds())
-        return bool(done)
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[bool] = loop.create_future()
+        self._waiting.append(waiter)
+        timer = loop.call_later(patience.total_seconds(), _wake, waiter, False)
+        try:
+            return await waiter
+        finally:
+            timer.cancel()
 
     def abandon(self) -> None:
         """Cancels the turn, unless it survives its callers or its commit has begun."""
@@ -67,9 +73,14 @@ class RunningTurn:
             self._task.cancel()
 
     def _wake(self, _: object = None) -> None:
-        if self._changed:
-            self._changed.set_result(None)
-            self._changed = None
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            _wake(waiter, True)
+
+
+def _wake(waiter: "asyncio.Future[bool]", news: bool) -> None:  # noqa: FBT001 (a callback)
+    if not waiter.done():
+        waiter.set_result(news)
 
 
 class Listener:

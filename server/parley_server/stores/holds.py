@@ -9,10 +9,11 @@ This module must not know where sessions are kept.
 import asyncio
 import random
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
+
+import msgspec
 
 from parley_server.errors import SessionBusy
 from parley_server.ids import SessionKey
@@ -30,8 +31,7 @@ class Unreadable(Exception):
     """What is stored of a session is damaged."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """A session as it was opened."""
 
     incarnation: int = 0
@@ -46,8 +46,7 @@ class Loaded:
         return 0 if self.stored is None else self.stored.version
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewTurn:
+class NewTurn(msgspec.Struct, frozen=True, kw_only=True):
     """A turn that is to be committed."""
 
     snapshot: bytes

@@ -42,10 +42,11 @@ The clauses; each has a test in `parley_server.testing.store_contract` that name
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol, runtime_checkable
+
+import msgspec
 
 from parley_server.ids import SessionKey
 
@@ -68,8 +69,7 @@ class Durability(Enum):
         return list(Durability).index(self)
 
 
-@dataclass(frozen=True, slots=True)
-class TurnRecord:
+class TurnRecord(msgspec.Struct, frozen=True, gc=False):
     """One turn as the store keeps it."""
 
     turn: int
@@ -80,8 +80,7 @@ class TurnRecord:
     """What the turn was, opaque to the store."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSession:
+class StoredSession(msgspec.Struct, frozen=True, gc=False):
     """A session as the store keeps it."""
 
     snapshot: bytes

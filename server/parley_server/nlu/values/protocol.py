@@ -6,11 +6,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Protocol
 
+import msgspec
+
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """What words are read against."""
 
     now: datetime

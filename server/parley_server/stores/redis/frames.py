@@ -15,10 +15,11 @@ the text `VERSION INCARNATION CHECKSUM`.
 """
 
 import struct
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zlib import crc32
+
+import msgspec
 
 from parley_server.ids import SessionKey
 from parley_server.stores.options import EPOCH
@@ -38,8 +39,7 @@ class Unreadable(Exception):
     """What is stored can not be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """How a session stands: its version, and which of the sessions it is that had its name."""
 
     version: int = 0
@@ -48,8 +48,7 @@ class Standing:
     """The two as they are stored; empty for a session that does not exist."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """A session as it was opened."""
 
     standing: Standing = Standing()
