@@ -10,6 +10,8 @@ from datetime import timedelta
 from functools import partial
 from multiprocessing import parent_process
 
+import uvloop
+
 from parley_server.core.assistant import Assistant
 from parley_server.errors import StoreError
 from parley_server.library import Library
@@ -96,6 +98,12 @@ async def running(
         names = ", ".join(library.catalogue.names)
         logger.info("serving %s at %s:%d, sessions in %s", names, host, port, redacted(settings.store))
         yield Running(port=port, store=store, rpc=rpc, turns=turns, library=library)
+
+
+def run(settings: Settings, *, assistants: Sequence[Assistant] = ()) -> None:
+    """Serves as `serve` does, on an event loop of its own."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings, assistants=assistants))
 
 
 async def serve(settings: Settings, *, assistants: Sequence[Assistant] = ()) -> None:

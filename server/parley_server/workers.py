@@ -4,7 +4,6 @@ The kernel spreads connections over the workers. They share the store, so any of
 process serves nothing: it passes signals on, and starts a worker again that died.
 """
 
-import asyncio
 import logging
 import multiprocessing
 import os
@@ -90,7 +89,7 @@ def _work(settings: Settings) -> None:
     os.setsid()
     logs.configure_logging(settings.log_level)
     try:
-        asyncio.run(app.serve(settings))
+        app.run(settings)
     except ParleyError as error:
         logger.error("%s", error)  # noqa: TRY400  # what a user did wrong needs no traceback
         raise SystemExit(1) from error

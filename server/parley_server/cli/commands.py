@@ -47,8 +47,6 @@ def _settings_options(command: _F) -> _F:
 def serve(**options: Any) -> None:
     """Serve assistants over gRPC. Without options: the booking example, SQLite, no key, no other server."""
     # A client's commands do not pay for the server.
-    import asyncio
-
     from parley_server import app, logs, workers
 
     settings = Settings(**options)
@@ -58,7 +56,7 @@ def serve(**options: Any) -> None:
         if settings.workers > 1:
             workers.serve_with_workers(settings)
         else:
-            asyncio.run(app.serve(settings))
+            app.run(settings)
 
 
 @parley.command()
