@@ -7,10 +7,11 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from types import TracebackType
+
+import msgspec
 
 from parley_server.errors import InvalidSettings, StoreUnavailable, TurnConflict
 from parley_server.ids import SessionKey
@@ -21,6 +22,10 @@ from parley_server.stores.watchers import Watchers
 
 _STEP = 1000
 _LOOK_EVERY = timedelta(seconds=1)
+_NAME_LENGTH = 4
+"""The bytes that say how long a request_id is."""
+_REMEMBERED = 128
+"""How many of the last turns of a session are recognised by their request_id."""
 
 
 async def open_url(url: str, options: StoreOptions) -> "InMemoryStore":
@@ -65,12 +70,12 @@ class InMemoryStore:
             return ()
         end = start = max(after, 0)
         room = page_bytes
-        while end < len(session.turns):
-            room -= len(session.turns[end].data)
+        while end < session.version:
+            room -= len(session.turns[end])
             if room < 0 and end > start:
                 break
             end += 1
-        return tuple(session.turns[start:end])
+        return session.records(start, end)
 
     def watch(self, key: SessionKey) -> AbstractAsyncContextManager[AsyncIterator[None]]:
         """See `StateStore.watch`."""
@@ -104,12 +109,36 @@ class InMemoryStore:
         self._shelf.close()
 
 
-@dataclass(slots=True)
-class _Session:
+class _Session(msgspec.Struct, gc=False):
+    """A session in as little memory as it goes."""
+
     incarnation: int
-    stored: StoredSession
-    turns: list[TurnRecord] = field(default_factory=list)
-    by_request: dict[str, TurnRecord] = field(default_factory=dict)
+    snapshot: bytes
+    expires_at: datetime | None
+    turns: list[bytes]
+    """Each turn's request_id, with its length before it, and data: one object for each."""
+
+    @property
+    def version(self) -> int:
+        return len(self.turns)
+
+    @property
+    def stored(self) -> StoredSession:
+        return StoredSession(self.snapshot, self.version, self.expires_at)
+
+    def records(self, after: int, until: int) -> tuple[TurnRecord, ...]:
+        """The turns behind a number, to another one."""
+        return tuple(_record(turn, self.turns[turn - 1]) for turn in range(max(after, 0) + 1, until + 1))
+
+    def repeat(self, request_id: str) -> TurnRecord | None:
+        """The turn that has the request_id, among the last ones."""
+        if not request_id:
+            return None
+        beginning = _framed(request_id, b"")
+        for turn, frame in enumerate(self.turns[-_REMEMBERED:], max(self.version - _REMEMBERED, 0) + 1):
+            if frame.startswith(beginning):
+                return _record(turn, frame)
+        return None
 
 
 class _Shelf:
@@ -137,7 +166,7 @@ class _Shelf:
 
     def drop_if_expired(self, key: SessionKey) -> bool:
         session = self._sessions.get(key)
-        if session is None or session.stored.expires_at is None or session.stored.expires_at > self._clock():
+        if session is None or session.expires_at is None or session.expires_at > self._clock():
             return False
         self.remove(key)
         return True
@@ -145,13 +174,11 @@ class _Shelf:
     def append(
         self, key: SessionKey, session: _Session | None, record: TurnRecord, snapshot: bytes, idle: timedelta | None
     ) -> None:
-        stored = StoredSession(snapshot, record.turn, None if idle is None else self._clock() + idle)
+        expires_at = None if idle is None else self._clock() + idle
         if session is None:
-            session = self._sessions[key] = _Session(next(self._incarnations), stored)
-        session.stored = stored
-        session.turns.append(record)
-        if record.request_id:
-            session.by_request[record.request_id] = record
+            session = self._sessions[key] = _Session(next(self._incarnations), b"", None, [])
+        session.snapshot, session.expires_at = _packed(snapshot), expires_at
+        session.turns.append(_framed(record.request_id, record.data))
         self.watchers.notify(key)
 
     def remove(self, key: SessionKey) -> None:
@@ -170,7 +197,7 @@ class _Shelf:
 
     async def _look(self, keys: Sequence[SessionKey]) -> list[tuple[int, int]]:
         sessions = [self.live(key) for key in keys]
-        return [(0, 0) if session is None else (session.incarnation, session.stored.version) for session in sessions]
+        return [(0, 0) if session is None else (session.incarnation, session.version) for session in sessions]
 
 
 class _Hold(AbstractAsyncContextManager[OpenSession]):
@@ -196,9 +223,9 @@ class _Hold(AbstractAsyncContextManager[OpenSession]):
         session = self._session = self._shelf.live(self._key)
         if session is not None:
             self.stored = session.stored
-            self.repeat = session.by_request.get(self._request_id)
+            self.repeat = session.repeat(self._request_id)
             if self._recent:
-                self.recent = tuple(session.turns[-self._recent :])
+                self.recent = session.records(session.version - self._recent, session.version)
         return self
 
     async def __aexit__(
@@ -211,12 +238,12 @@ class _Hold(AbstractAsyncContextManager[OpenSession]):
     ) -> TurnRecord:
         """See `OpenSession.commit`."""
         session = self._shelf.live(self._key)
-        if session is not None and (repeat := session.by_request.get(request_id)) is not None:
+        if session is not None and (repeat := session.repeat(request_id)) is not None:
             return repeat
         self._check_held(session)
-        turn = 1 if session is None else session.stored.version + 1
+        turn = 1 if session is None else session.version + 1
         record = TurnRecord(turn, request_id, bytes(data))
-        self._shelf.append(self._key, session, record, bytes(snapshot), expires_in)
+        self._shelf.append(self._key, session, record, snapshot, expires_in)
         self._release()
         return record
 
@@ -237,3 +264,20 @@ class _Hold(AbstractAsyncContextManager[OpenSession]):
         if self._held:
             self._held = False
             self._shelf.turnstile.leave(self._key)
+
+
+# An encoder's bytes may take half as much room again as they need; copies do not.
+
+
+def _packed(data: bytes) -> bytes:
+    return bytes(memoryview(data))
+
+
+def _framed(request_id: str, data: bytes) -> bytes:
+    name = request_id.encode()
+    return b"".join((len(name).to_bytes(_NAME_LENGTH, "big"), name, data))
+
+
+def _record(turn: int, frame: bytes) -> TurnRecord:
+    end = _NAME_LENGTH + int.from_bytes(frame[:_NAME_LENGTH], "big")
+    return TurnRecord(turn, frame[_NAME_LENGTH:end].decode(), frame[end:])
