@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+BENCH_INSTALLED := .venv/.bench-installed
 PROTO_BIN := .venv-protos/bin
 PROTO_INSTALLED := .venv-protos/.installed
 PROTO_OUT ?= client
@@ -56,15 +57,15 @@ release-protos: $(INSTALLED) ## Make the protos as they are the ones that later 
 	$(BIN)/buf build protos --as-file-descriptor-set --exclude-source-info -o protos/released.binpb
 
 lock: ## Install the newest versions and pin them in constraints.txt
-	rm -rf .venv && $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --editable '.[server,redis,graph,openai,dev]'
+	rm -rf .venv && $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --editable '.[server,redis,graph,openai,bench,dev]'
 	sed -i '/^[^#]/d' constraints.txt && $(BIN)/pip freeze --exclude-editable >> constraints.txt
 
 setup: $(INSTALLED) ## Set up .venv with the pinned versions
 
-bench: $(INSTALLED) ## Run all benchmarks of speed, in ten minutes; bench-NAME runs one of them
+bench: $(BENCH_INSTALLED) ## Run all benchmarks of speed, in ten minutes; bench-NAME runs one of them
 	$(BIN)/python -m benchmarks --json benchmarks/results.json
 
-bench-%: $(INSTALLED)
+bench-%: $(BENCH_INSTALLED)
 	$(BIN)/python -m benchmarks $*
 
 bench-nlu: $(INSTALLED) ## Score understanding on the sample data in ../shared/data or PARLEY_DATA
@@ -77,6 +78,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("parley needs Python 3.11 or later") if sys.version_info < (3, 11) else None'
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[server,redis,graph,openai,dev]' --constraint constraints.txt
+	touch $@
+
+$(BENCH_INSTALLED): $(INSTALLED)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]' --constraint constraints.txt
 	touch $@
 
 $(PROTO_INSTALLED): protos/toolchain.txt

@@ -12,6 +12,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import hiredis
 
 ROOT = Path(__file__).parents[2]
 _PATIENCE = 60.0
@@ -136,15 +139,16 @@ def _await_port(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 def redis_calls(server: Process) -> int:
-    """How many scripts and functions a Redis server was asked to run: what comes in one round trip is one."""
-    with socket.create_connection(("127.0.0.1", server.port)) as connection:
-        connection.sendall(b"INFO commandstats\r\n")
-        said = b""
-        while b"\r\n" not in said or len(said) < _bulk_length(said):
-            said += connection.recv(65536)
+    """How many scripts a Redis server was asked to run: what comes in one round trip is one."""
+    said: bytes = redis_command(server, b"INFO", b"commandstats")
     return sum(int(line.partition(b"calls=")[2].partition(b",")[0]) for line in said.splitlines() if _SCRIPT in line)
 
 
-def _bulk_length(said: bytes) -> int:
-    head, _, _ = said.partition(b"\r\n")
-    return len(head) + 2 + int(head[1:]) + 2
+def redis_command(server: Process, *words: bytes) -> Any:
+    """Asks a Redis server one thing."""
+    reader = hiredis.Reader(notEnoughData=None)
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words))
+        while (answer := reader.gets()) is None:
+            reader.feed(connection.recv(65536))
+    return answer

@@ -12,7 +12,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias, cast
 
 import hiredis
 
@@ -112,8 +112,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The transport is there."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 (a stream's is always one)
-        self._transport = transport
+        # A stream's is always one, though that of uvloop does not say so.
+        self._transport = cast("asyncio.Transport", transport)
         # Otherwise the first turn after a quiet night finds out that a router has forgotten the connection.
         stream: socket.socket = transport.get_extra_info("socket")
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -1,0 +1,8 @@
+"""What parley is compared with: the service that everybody writes first, a web endpoint over a document a session.
+
+`service` is that service, `model` a model that answers at once, `comparison` measures both.
+"""
+
+from benchmarks.baseline.comparison import measure
+
+__all__ = ["measure"]
