@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.harness.figures import Figure, table_row, write_json, write_readme
 
-TOPICS = ("start", "check", "wire", "stores", "history", "memory", "workers", "baseline")
+TOPICS = ("start", "check", "wire", "stores", "history", "memory", "workers", "baseline", "growth")
 """In the order in which they run."""
 
 
