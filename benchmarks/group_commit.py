@@ -1,6 +1,7 @@
 """The limit of SQLite with `synchronous=FULL`: sessions that commit together and do nothing else.
 
-Each session hands in a snapshot and a turn record, waits for its commit, and hands in the next.
+Each session hands in a snapshot and a turn record, waits for its commit, and hands in the next: to SQLite itself, or to
+the store that parley keeps sessions in, which opens the session for each turn.
 """
 
 import asyncio
@@ -13,9 +14,40 @@ from typing import TypeAlias
 import apsw
 
 from benchmarks.slow_disk import SlowDisk
+from parley_server.ids import DEFAULT_TENANT, SessionKey
+from parley_server.stores.registry import open_store
 
 _SNAPSHOT, _RECORD = b"s" * 400, b"t" * 400
 _Job: TypeAlias = tuple[int, int, "asyncio.Future[None]"]
+
+
+def store_turns_per_second(path: Path, *, sessions: int, seconds: float) -> float:
+    """How many turns a second the SQLite store alone takes for so many sessions, on the same disk."""
+    disk = SlowDisk()
+    try:
+        return asyncio.run(_measure_store(f"sqlite:///{path}", sessions, seconds))
+    finally:
+        disk.unregister()
+
+
+async def _measure_store(url: str, sessions: int, seconds: float) -> float:
+    store = await open_store(url)
+    end = time.perf_counter() + seconds
+
+    async def session(number: int) -> int:
+        turns = 0
+        while time.perf_counter() < end:
+            async with store.open(SessionKey(DEFAULT_TENANT, str(number))) as opened:
+                await opened.commit(snapshot=_SNAPSHOT, request_id="", data=_RECORD, expires_in=None)
+            turns += 1
+        return turns
+
+    try:
+        began = time.perf_counter()
+        taken = sum(await asyncio.gather(*map(session, range(sessions))))
+        return taken / (time.perf_counter() - began)
+    finally:
+        await store.close()
 
 
 def commits_per_second(path: Path, *, sessions: int, seconds: float) -> float:

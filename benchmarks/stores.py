@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.group_commit import commits_per_second
+from benchmarks.group_commit import commits_per_second, store_turns_per_second
 from benchmarks.harness.figures import Figure, interleaved, ratio
 from benchmarks.harness.load import ECHO, HELLO, Load, turns, warm
 from benchmarks.harness.processes import Process, parley, redis, redis_calls
@@ -60,6 +60,7 @@ def _group_commit(slow: Process, folder: Path) -> Iterator[Figure]:
     found = interleaved(
         {
             "turns": lambda: turns(slow, _TALK, calls=_CALLS, callers=64, channels=4).rate,
+            "store": lambda: store_turns_per_second(folder / f"store{next(numbers)}.db", sessions=64, seconds=1.5),
             "limit": lambda: commits_per_second(folder / f"limit{next(numbers)}.db", sessions=64, seconds=1.5),
         }
     )
@@ -71,6 +72,9 @@ def _group_commit(slow: Process, folder: Path) -> Iterator[Figure]:
     yield Figure(topic="stores", measure=measure, value=share, at_least=0.5, how=how)
     measure = "the same, client counted out: turns a second of server CPU over the limit"
     yield Figure(topic="stores", measure=measure, value=1e6 / load.server_us / limit, how=how)
+    measure = "the same, the store alone, without wire and dialog: turns/s over the limit"
+    how = f"{statistics.median(found['store']):,.0f} turns/s"
+    yield Figure(topic="stores", measure=measure, value=ratio(found["store"], found["limit"]), how=how)
 
 
 def _plain(servers: dict[str, Process]) -> Iterator[Figure]:
