@@ -8,7 +8,7 @@ PROTO_INSTALLED := .venv-protos/.installed
 PROTO_OUT ?= client
 TESTS ?= tests
 
-.PHONY: help run chat test test-faults check lint types format protos docs release-protos lock setup bench bench-nlu clean
+.PHONY: help run chat test test-faults check lint types format protos docs release-protos lock setup bench bench-readme bench-nlu clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,6 +64,9 @@ setup: $(INSTALLED) ## Set up .venv with the pinned versions
 
 bench: $(BENCH_INSTALLED) ## Run all benchmarks of speed, in ten minutes; bench-NAME runs one of them
 	$(BIN)/python -m benchmarks --json benchmarks/results.json
+
+bench-readme: $(INSTALLED) ## Write the figures of the last `make bench` into the README
+	$(BIN)/python -m benchmarks --readme benchmarks/results.json
 
 bench-%: $(BENCH_INSTALLED)
 	$(BIN)/python -m benchmarks $*

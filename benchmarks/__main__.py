@@ -1,4 +1,7 @@
-"""Runs benchmarks: `python -m benchmarks [TOPIC …] [--json FILE] [--readme]`; without a topic, all of them."""
+"""Runs benchmarks: `python -m benchmarks [TOPIC …] [--json FILE]`; without a topic, all of them.
+
+`python -m benchmarks --readme FILE` measures nothing: it writes the figures of such a file into the README.
+"""
 
 import argparse
 import importlib
@@ -17,15 +20,16 @@ def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m benchmarks")
     arguments.add_argument("topics", nargs="*", metavar="TOPIC", help=f"of {', '.join(TOPICS)}; none: all of them")
     arguments.add_argument("--json", type=Path, help="where to write the figures")
-    arguments.add_argument("--readme", action="store_true", help="write the figures of the JSON file into the README")
+    arguments.add_argument("--readme", type=Path, help="the file whose figures to write into the README")
     options = arguments.parse_args()
     if unknown := set(options.topics) - set(TOPICS):
         arguments.error(f"there is no topic {', '.join(sorted(unknown))}")
+    if options.readme:
+        write_readme(options.readme)
+        return
     figures = list(_measured(options.topics or TOPICS))
     if options.json:
         write_json(options.json, figures, command="make bench")
-        if options.readme:
-            write_readme(options.json)
 
 
 def _measured(topics: list[str] | tuple[str, ...]) -> Iterator[Figure]:
