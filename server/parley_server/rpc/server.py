@@ -31,6 +31,10 @@ _OPTIONS = (
     ("grpc.max_connection_age_grace_ms", 70_000),
 )
 _HEALTH_INTERVAL = timedelta(seconds=2)
+_CALL = "rpc_task"
+"""The name that grpc gives to the task of a call."""
+_LAST_STEPS = timedelta(seconds=0.2)
+"""What a call that is cancelled may take to be over."""
 
 
 class RpcServer:
@@ -74,9 +78,18 @@ class RpcServer:
         await self._health.enter_graceful_shutdown()
 
     async def stop(self, grace: timedelta) -> None:
-        """Takes no more calls, and gives those that are open so long to end."""
+        """Takes no more calls, and gives those that are open so long to end; when it is cancelled, they are."""
         self._stop_watching()
-        await self._server.stop(grace.total_seconds())
+        try:
+            await self._server.stop(grace.total_seconds())
+        except asyncio.CancelledError:
+            await self._server.stop(0)
+            raise
+        finally:
+            # It returns before the calls that it cancels are over; who cancels these once more gets their tracebacks.
+            calls = [task for task in asyncio.all_tasks() if task.get_name() == _CALL]
+            if calls:
+                await asyncio.wait(calls, timeout=_LAST_STEPS.total_seconds())
 
     def _stop_watching(self) -> None:
         if self._watch:
