@@ -53,8 +53,6 @@ class IntentExamples:
         return hash(self.name)
 
 
-
-
 class IntentMatch(msgspec.Struct, frozen=True, kw_only=True):
     """An intent that a message may have."""
 
