@@ -13,6 +13,7 @@ import grpc
 import pytest
 from support.redis_servers import NO_DISK, RedisServer
 from support.servers import at_noon, definition, serving
+from support.sqlite_files import sqlite_files
 
 from parley.v1 import conversation_pb2 as wire
 from parley.v1.conversation_pb2_grpc import ConversationServiceStub
@@ -62,13 +63,9 @@ def flushes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
         def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
             return CountedFile("unix", name, flags)
 
-    disk = CountedDisk("counted", "unix", makedefault=True)
-    try:
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "fsync", count)
-            yield counted
-    finally:
-        disk.unregister()
+    with monkeypatch.context() as patch, sqlite_files(lambda: CountedDisk("counted", "unix", makedefault=True)):
+        patch.setattr(os, "fsync", count)
+        yield counted
 
 
 async def test_a_turn_that_no_model_writes_is_one_message_on_the_wire(tmp_path: Path) -> None:
@@ -100,9 +97,9 @@ async def test_a_message_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     understand = RulesUnderstander.understand
 
-    async def count(self: RulesUnderstander, message: str, situation: Situation) -> Understanding:
+    async def count(self: RulesUnderstander, message: str, situation: Situation, consultation: object) -> Understanding:
         read.append(message)
-        return await understand(self, message, situation)
+        return await understand(self, message, situation, consultation)
 
     monkeypatch.setattr(RulesUnderstander, "understand", count)
     async with serving() as (_, client):
@@ -150,11 +147,12 @@ async def test_turns_that_are_committed_together_share_a_flush_of_sqlite(
         async with AsyncExitStack() as closing:
             store = await open_store(f"sqlite:///{tmp_path / 'parley.db'}")
             closing.push_async_callback(store.close)
-            opened = [await closing.enter_async_context(store.open(key)) for key in keys]
+            first, *others = [await closing.enter_async_context(store.open(key)) for key in keys]
+            await first.commit(snapshot=b"s", request_id="", data=b"d", expires_in=None)  # Begins the log, too.
             counted.clear()
 
             await asyncio.gather(
-                *(session.commit(snapshot=b"s", request_id="", data=b"d", expires_in=None) for session in opened)
+                *(session.commit(snapshot=b"s", request_id="", data=b"d", expires_in=None) for session in others)
             )
 
             assert counted == {"SQLite": 1}

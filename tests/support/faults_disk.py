@@ -17,6 +17,7 @@ from typing import Any, TypeAlias, cast
 from unittest.mock import patch
 
 import apsw
+from support.sqlite_files import sqlite_files
 
 _UNLINK, _RENAME = os.unlink, os.rename
 
@@ -83,11 +84,7 @@ class Disk:
             for name in ("write", "pwrite", "fsync", "ftruncate", "open", "mkdir", "unlink", "rename"):
                 double = getattr(self, f"_{name}")
                 taking_out.enter_context(patch.object(os, name, partial(double, getattr(os, name))))
-            # The layer of SQLite that adds checksums stands on whatever is there when it is loaded.
-            _unload_checksums()
-            file_system = _FileSystem(self)
-            taking_out.callback(file_system.unregister)
-            taking_out.callback(_unload_checksums)
+            taking_out.enter_context(sqlite_files(lambda: _FileSystem(self)))
             yield
 
     def end(self) -> None:
@@ -251,11 +248,6 @@ class _File(apsw.VFSFile):
             _raise(self._disk.ask(Step.CUT))
             self._disk.remember_write(self._path, size, max(self.xFileSize() - size, 0))
         super().xTruncate(size)
-
-
-def _unload_checksums() -> None:
-    if "cksmvfs" in apsw.vfs_names():
-        apsw.unregister_vfs("cksmvfs")
 
 
 def _raise(error: OSError | None) -> None:

@@ -155,7 +155,7 @@ def built(check: Callable[..., Any], find: Callable[..., Any], act: Callable[...
             states={"order/was": "order/ask"},
             defaults={"day": date(2026, 3, 4)},
         ),
-        recent_turns=10,
+        recent_turns=12,
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import apsw
 import apsw.sqlite_extra
 import pytest
+from support.sqlite_files import unload_checksums
 
 from parley_server.errors import InvalidSettings, SessionCorrupt, StoreUnavailable
 from parley_server.ids import SessionKey
@@ -168,8 +169,7 @@ async def test_without_checksums_in_apsw_it_is_said_what_to_install(
     def fail(_connection: apsw.Connection, _extension: str) -> None:
         raise apsw.sqlite_extra.NotAvailable("no")
 
-    if "cksmvfs" in apsw.vfs_names():
-        apsw.unregister_vfs("cksmvfs")
+    unload_checksums()
     with monkeypatch.context() as patch:
         patch.setattr(apsw.sqlite_extra, "load", fail)
         with pytest.raises(InvalidSettings, match="install the wheel from PyPI"):
