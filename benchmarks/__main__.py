@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.harness.figures import Figure, table_row, write_json, write_readme
 
-TOPICS = ("start", "check", "wire", "stores", "history", "memory", "workers", "baseline", "growth")
+TOPICS = ("start", "check", "wire", "stores", "history", "memory", "workers", "model", "baseline", "growth")
 """In the order in which they run."""
 
 

@@ -1,4 +1,7 @@
-"""The bare wire: a grpc.aio server that answers each `Chat` with one message of a turn's size, and nothing else."""
+"""The bare wire: a grpc.aio server that answers each `Chat` with a message of a turn's size, and nothing else.
+
+`python -m benchmarks.bare_server PORT [PIECES]` sends so many small messages before it.
+"""
 
 import asyncio
 import sys
@@ -18,13 +21,17 @@ RESPONSE = wire.ChatResponse(
         wire.ChatEvent(turn_completed=wire.TurnCompleted(reply="Hello there. Hello there.", session=SESSION)),
     ]
 )
+PIECE = wire.ChatResponse(events=[wire.ChatEvent(text_delta=wire.TextDelta(text="word "))])
 
 
-async def chat(_: wire.ChatRequest, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-    await context.write(RESPONSE)
+async def main(port: str, pieces: str = "0") -> None:
+    """Serves until it is ended."""
 
+    async def chat(_: wire.ChatRequest, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        for _piece in range(int(pieces)):
+            await context.write(PIECE)
+        await context.write(RESPONSE)
 
-async def main(port: str) -> None:
     server = grpc.aio.server()
     handler = grpc.unary_stream_rpc_method_handler(
         chat,
@@ -40,4 +47,4 @@ async def main(port: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,6 +1,6 @@
 """What parley is compared with: the service that everybody writes first, a web endpoint over a document a session.
 
-`service` is that service, `model` a model that answers at once, `comparison` measures both.
+`service` is that service, `comparison` measures both, on a model that answers at once.
 """
 
 from benchmarks.baseline.comparison import measure

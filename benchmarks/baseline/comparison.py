@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.harness.figures import Figure, interleaved, ratio
 from benchmarks.harness.load import HELLO, Load, turns, warm
-from benchmarks.harness.processes import Process, free_port, own_cpu, parley, redis, redis_command, running
+from benchmarks.harness.processes import Process, free_port, model, own_cpu, parley, redis, redis_command, running
 
 _CALLERS = 16
 _CALLS = 1600
@@ -26,12 +26,10 @@ def measure() -> Iterator[Figure]:
     with ExitStack() as closing:
         folder = Path(closing.enter_context(TemporaryDirectory()))
         backing = closing.enter_context(redis(folder / "redis"))
-        port = free_port()
-        closing.enter_context(running([sys.executable, "-m", "benchmarks.baseline.model", str(port)], port))
-        model = f"http://127.0.0.1:{port}/v1"
-        yield _compare_short(closing.enter_context(_baseline(model)), closing.enter_context(parley("memory://")))
+        answers = f"http://{closing.enter_context(model()).address}/v1"
+        yield _compare_short(closing.enter_context(_baseline(answers)), closing.enter_context(parley("memory://")))
         url = f"redis://{backing.address}"
-        baseline, server = closing.enter_context(_baseline(model, url)), closing.enter_context(parley(url))
+        baseline, server = closing.enter_context(_baseline(answers, url)), closing.enter_context(parley(url))
         _fill(backing, server)
         yield _compare_long(baseline, server)
 
@@ -67,9 +65,9 @@ def _figure(measure: str, loads: dict[str, list[Load]], *, at_least: float) -> F
     return Figure(topic="baseline", measure=measure, value=above, at_least=at_least, how=how)
 
 
-def _baseline(model: str, *store: str) -> AbstractContextManager[Process]:
+def _baseline(model_url: str, *store: str) -> AbstractContextManager[Process]:
     port = free_port()
-    return running([sys.executable, "-m", "benchmarks.baseline.service", str(port), model, *store], port)
+    return running([sys.executable, "-m", "benchmarks.baseline.service", str(port), model_url, *store], port)
 
 
 def _fill(backing: Process, server: Process) -> None:

@@ -77,10 +77,17 @@ def parley(
     )
 
 
-def bare() -> contextlib.AbstractContextManager[Process]:
-    """The bare wire."""
+def bare(pieces: int = 0) -> contextlib.AbstractContextManager[Process]:
+    """The bare wire, with so many small messages before the one of a turn's size."""
     port = free_port()
-    return running([sys.executable, "-m", "benchmarks.bare_server", str(port)], port)
+    return running([sys.executable, "-m", "benchmarks.bare_server", str(port), str(pieces)], port)
+
+
+def model(*, delay: float = 0, tokens: int = 50, gap: float = 0) -> contextlib.AbstractContextManager[Process]:
+    """A model that answers after some seconds, and where it is to stream with so many tokens, some seconds apart."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.model_server", str(port), str(delay), str(tokens), str(gap)]
+    return running(command, port)
 
 
 def redis(folder: Path) -> contextlib.AbstractContextManager[Process]:

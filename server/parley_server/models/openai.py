@@ -7,7 +7,7 @@ what a failing server says goes on from here.
 
 import logging
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from typing import Any, TypeVar, cast
@@ -116,30 +116,18 @@ class OpenAIProvider:
         return Completion(choice.message.content, finish)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Piece, None]:
-        """Has an answer written, and hands out its pieces as they come."""
-        reason: FinishReason | None = None
-        usage, empty = None, True
+        """Has an answer written, and hands out its text as it comes: what came together is one piece."""
+        answer = _Streamed()
         async with (
             self._response(request, stream=True) as body,
-            aclosing(event_data(body, longest=_LONGEST_EVENT)) as events,
+            aclosing(event_data(body, longest=_LONGEST_EVENT)) as batches,
         ):
-            async for data in events:
-                if data == _DONE:
+            async for batch in batches:
+                if text := answer.read(batch):
+                    yield text
+                if answer.ended:
                     break
-                chunk = _read(_chunk, data)
-                usage = _usage(chunk.usage) or usage
-                for choice in chunk.choices[:1]:
-                    if choice.delta.refusal:
-                        raise ModelUnavailable(ModelFault.REFUSED)
-                    if choice.delta.content:
-                        empty = False
-                        yield choice.delta.content
-                    if choice.finish_reason:
-                        reason = _reason(choice.finish_reason)
-        if reason is None or empty:
-            # The stream ended, but not the answer, or there was none.
-            raise ModelUnavailable(ModelFault.GARBLED)
-        yield Finish(reason, usage)
+        yield answer.finish()
 
     async def close(self) -> None:
         """Closes its connections."""
@@ -186,6 +174,57 @@ class OpenAIProvider:
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return body
+
+
+class _Streamed:
+    """What has been read of an answer that comes in pieces."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._reason: FinishReason | None = None
+        self._usage: Usage | None = None
+        self._empty = True
+        self._fault: ModelUnavailable | None = None
+
+    def read(self, events: Iterable[bytes]) -> str:
+        """Reads events up to the answer's end; returns the text that they add."""
+        text = ""
+        for data in events:
+            if data == _DONE:
+                self.ended = True
+                break
+            try:
+                text += self._text(data)
+            except ModelUnavailable as fault:
+                self._fault, self.ended = fault, True
+                break
+        return text
+
+    def finish(self) -> Finish:
+        """How the answer ended.
+
+        Raises:
+            ModelUnavailable: The stream ended, but not the answer, or there was none, or it was none.
+        """
+        if self._fault:
+            raise self._fault
+        if self._reason is None or self._empty:
+            raise ModelUnavailable(ModelFault.GARBLED)
+        return Finish(self._reason, self._usage)
+
+    def _text(self, data: bytes) -> str:
+        chunk = _read(_chunk, data)
+        self._usage = _usage(chunk.usage) or self._usage
+        if not chunk.choices:
+            return ""
+        choice = chunk.choices[0]
+        if choice.delta.refusal:
+            raise ModelUnavailable(ModelFault.REFUSED)
+        if choice.finish_reason:
+            self._reason = _reason(choice.finish_reason)
+        text = choice.delta.content or ""
+        self._empty = self._empty and not text
+        return text
 
 
 async def _bounded(body: AsyncIterator[bytes], longest: int) -> AsyncGenerator[bytes, None]:

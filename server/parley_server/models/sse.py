@@ -1,4 +1,4 @@
-"""Server-sent events, as far as models use them: the data of each event, in order.
+"""Server-sent events, as far as models use them: the data of the events, in order.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -6,8 +6,8 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 from collections.abc import AsyncGenerator, AsyncIterator
 
 
-async def event_data(body: AsyncIterator[bytes], *, longest: int) -> AsyncGenerator[bytes, None]:
-    """The data of each event of a stream.
+async def event_data(body: AsyncIterator[bytes], *, longest: int) -> AsyncGenerator[list[bytes], None]:
+    """The data of the events of a stream: of all together that came together.
 
     Args:
         body: The bytes, cut anywhere.
@@ -20,6 +20,7 @@ async def event_data(body: AsyncIterator[bytes], *, longest: int) -> AsyncGenera
     data: list[bytes] = []
     size = 0
     async for part in body:
+        came: list[bytes] = []
         *lines, rest = (rest + part).split(b"\n")
         for line in lines:
             field = line.rstrip(b"\r")
@@ -27,7 +28,9 @@ async def event_data(body: AsyncIterator[bytes], *, longest: int) -> AsyncGenera
                 data.append(field[5:].removeprefix(b" "))
                 size += len(field)
             elif not field and data:
-                yield b"\n".join(data)
+                came.append(b"\n".join(data))
                 data, size = [], 0
+        if came:
+            yield came
         if size + len(rest) > longest:
             raise ValueError("an event is too long")

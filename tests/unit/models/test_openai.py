@@ -50,7 +50,10 @@ async def test_a_whole_answer_has_its_text_and_its_use() -> None:
 
 async def test_a_stream_has_its_pieces_and_then_its_end() -> None:
     async with provider(Says(["Hel", "lo", " "], usage=(7, 3))) as (_, asked):
-        assert await pieces(asked) == ["Hel", "lo", " ", Finish(FinishReason.STOP, Usage(7, 3))]
+        *text, end = await pieces(asked)
+
+    assert "".join(map(str, text)) == "Hello "
+    assert end == Finish(FinishReason.STOP, Usage(7, 3))
 
 
 @pytest.mark.parametrize("stream", [False, True])

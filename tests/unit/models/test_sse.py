@@ -22,19 +22,29 @@ async def cut(data: bytes, places: list[int]) -> AsyncIterator[bytes]:
         yield data[begin:end]
 
 
+async def events(body: AsyncIterator[bytes], *, longest: int) -> list[bytes]:
+    return [data async for together in event_data(body, longest=longest) for data in together]
+
+
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 10_000), max_size=40))
 async def test_events_are_read_wherever_the_bytes_are_cut(places: list[int]) -> None:
-    assert [data async for data in event_data(cut(STREAM, places), longest=1000)] == EVENTS
+    assert await events(cut(STREAM, places), longest=1000) == EVENTS
 
 
 @pytest.mark.parametrize("data", [b"data: " + b"x" * 2000, b"data: x\n" * 300, b"x" * 2000])
 async def test_an_event_that_does_not_end_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="too long"):
-        _ = [event async for event in event_data(cut(data, [*range(0, len(data), 100)]), longest=1000)]
+        await events(cut(data, [*range(0, len(data), 100)]), longest=1000)
 
 
 async def test_many_short_events_are_no_long_one() -> None:
     stream = b"data: x\n\n" * 1000
 
-    assert [data async for data in event_data(cut(stream, []), longest=100)] == [b"x"] * 1000
+    assert await events(cut(stream, []), longest=100) == [b"x"] * 1000
+
+
+async def test_events_that_come_together_are_handed_out_together() -> None:
+    stream = b"data: a\n\ndata: b\n\nda" + b"ta: c\n\n"
+
+    assert [together async for together in event_data(cut(stream, [21]), longest=100)] == [[b"a", b"b"], [b"c"]]
