@@ -1,6 +1,6 @@
 """The bare wire: a grpc.aio server that answers each `Chat` with a message of a turn's size, and nothing else.
 
-`python -m benchmarks.bare_server PORT [PIECES]` sends so many small messages before it.
+`python -m benchmarks.bare_server PORT [PIECES GAP]` sends so many small messages before it, so many seconds apart.
 """
 
 import asyncio
@@ -24,11 +24,12 @@ RESPONSE = wire.ChatResponse(
 PIECE = wire.ChatResponse(events=[wire.ChatEvent(text_delta=wire.TextDelta(text="word "))])
 
 
-async def main(port: str, pieces: str = "0") -> None:
+async def main(port: str, pieces: str = "0", gap: str = "0") -> None:
     """Serves until it is ended."""
 
     async def chat(_: wire.ChatRequest, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         for _piece in range(int(pieces)):
+            await asyncio.sleep(float(gap))
             await context.write(PIECE)
         await context.write(RESPONSE)
 

@@ -77,10 +77,10 @@ def parley(
     )
 
 
-def bare(pieces: int = 0) -> contextlib.AbstractContextManager[Process]:
-    """The bare wire, with so many small messages before the one of a turn's size."""
+def bare(pieces: int = 0, gap: float = 0) -> contextlib.AbstractContextManager[Process]:
+    """The bare wire, with so many small messages, some seconds apart, before the one of a turn's size."""
     port = free_port()
-    return running([sys.executable, "-m", "benchmarks.bare_server", str(port), str(pieces)], port)
+    return running([sys.executable, "-m", "benchmarks.bare_server", str(port), str(pieces), str(gap)], port)
 
 
 def model(*, delay: float = 0, tokens: int = 50, gap: float = 0) -> contextlib.AbstractContextManager[Process]:

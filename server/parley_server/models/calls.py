@@ -14,6 +14,7 @@ from datetime import timedelta
 from parley_server.errors import ModelFault, ModelUnavailable
 from parley_server.models.breaker import Breaker
 from parley_server.models.protocol import Completion, Finish, ModelRequest, Piece, Provider
+from parley_server.patience import Patience
 
 logger = logging.getLogger(__name__)
 
@@ -71,11 +72,13 @@ class ModelCalls:
         Raises:
             ModelUnavailable: There is none.
         """
+        # A whole answer has no first token that could be seen.
+        silence = self._limits.first_token.total_seconds()
         for attempt in self._attempts():
             try:
-                # A whole answer has no first token that could be seen.
-                async with self._call(request, until), _silence(self._limits.first_token, until):
-                    return await self._provider.complete(request)
+                async with self._call(request, until) as patience:
+                    with patience.until(min(until, _now() + silence)):
+                        return await self._provider.complete(request)
             except ModelUnavailable as error:
                 if not self._repeat(error, attempt, until):
                     raise
@@ -85,10 +88,18 @@ class ModelCalls:
         """Has an answer written and hands out its pieces as they come; see `complete`. Close it when it is left."""
         for attempt in self._attempts():
             begun = False
+            silence = self._limits.first_token.total_seconds()
             try:
-                async with self._call(request, until), aclosing(self._provider.stream(request)) as pieces:
-                    while not isinstance(piece := await self._next(pieces, until, begun=begun), Finish):
-                        begun = True
+                async with (
+                    self._call(request, until) as patience,
+                    aclosing(self._provider.stream(request)) as pieces,
+                ):
+                    while True:
+                        with patience.until(min(until, _now() + silence)):
+                            piece = await anext(pieces)
+                        if isinstance(piece, Finish):
+                            break
+                        begun, silence = True, self._limits.next_token.total_seconds()
                         yield piece
             except ModelUnavailable as error:
                 if begun or not self._repeat(error, attempt, until):
@@ -102,18 +113,14 @@ class ModelCalls:
         """Gives back what the provider holds."""
         await self._provider.close()
 
-    async def _next(self, pieces: AsyncGenerator[Piece, None], until: float, *, begun: bool) -> Piece:
-        async with _silence(self._limits.next_token if begun else self._limits.first_token, until):
-            return await anext(pieces)
-
     @asynccontextmanager
-    async def _call(self, request: ModelRequest, until: float) -> AsyncIterator[None]:
-        """One call: waits for its place, tells the breaker and the log how it went."""
+    async def _call(self, request: ModelRequest, until: float) -> AsyncIterator[Patience]:
+        """One call: waits for its place, gives what bounds its waits, tells the breaker and the log how it went."""
         await self._admit(until)
-        began, outcome = _now(), "given up"
+        began, outcome, patience = _now(), "given up", Patience()
         try:
             self._breaker.begin()
-            yield
+            yield patience
         except TimeoutError:
             outcome = ModelFault.TIMEOUT
             if _now() >= until and _now() - began < _FAIR.total_seconds():
@@ -135,6 +142,7 @@ class ModelCalls:
             outcome = "ok"
             self._breaker.succeed()
         finally:
+            patience.close()
             self._places.release()
             level = logging.DEBUG if outcome in ("ok", "given up") else logging.WARNING
             took = (_now() - began) * 1000
@@ -175,11 +183,6 @@ class ModelCalls:
         again = error.fault in _PASSING and attempt < _ATTEMPTS and self._repeats >= 1 and in_time
         self._repeats -= again
         return again
-
-
-def _silence(limit: timedelta, until: float) -> asyncio.Timeout:
-    """Bounds a wait for the model."""
-    return asyncio.timeout_at(min(until, _now() + limit.total_seconds()))
 
 
 def _now() -> float:

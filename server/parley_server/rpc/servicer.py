@@ -5,7 +5,7 @@ call.
 """
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from datetime import timedelta
 
 import grpc
@@ -13,6 +13,7 @@ import grpc
 from parley.v1 import conversation_pb2 as wire
 from parley_server.errors import CallerStalled
 from parley_server.ids import DEFAULT_TENANT, SessionKey
+from parley_server.patience import Patience
 from parley_server.rpc.boundary import Context, bounded
 from parley_server.rpc.conversion import chat_command, chat_response, end_response, get_response
 from parley_server.service.chat import Chat
@@ -35,6 +36,7 @@ class ConversationServicer:
     async def Chat(self, request: wire.ChatRequest, context: Context) -> bytes:
         """Takes one turn; returns the last message."""
         listener = await self._chat.take(chat_command(request, DEFAULT_TENANT), _budget(context))
+        writer = _Writer(context)
         try:
             while True:
                 events = await listener.next()
@@ -42,8 +44,9 @@ class ConversationServicer:
                 if isinstance(events[-1], TurnCompleted):
                     _expect_reader()
                     return message
-                await _write(context, message)
+                await writer.write(message)
         finally:
+            writer.close()
             listener.leave()
 
     async def GetSession(self, request: wire.GetSessionRequest, context: Context) -> None:
@@ -51,8 +54,9 @@ class ConversationServicer:
         key = SessionKey(DEFAULT_TENANT, request.session_id)
         read = self._sessions.follow if request.follow else self._sessions.get
         async with aclosing(read(key, include_history=request.include_history, after_turn=request.after_turn)) as parts:
-            async for part in parts:
-                await _write(context, get_response(part).SerializeToString())
+            with closing(_Writer(context)) as writer:
+                async for part in parts:
+                    await writer.write(get_response(part).SerializeToString())
 
     async def EndSession(self, request: wire.EndSessionRequest, context: Context) -> None:
         """Ends a session."""
@@ -63,8 +67,9 @@ class ConversationServicer:
             budget=_budget(context),
         )
         async with aclosing(ending) as parts:
-            async for part in parts:
-                await _write(context, end_response(part).SerializeToString())
+            with closing(_Writer(context)) as writer:
+                async for part in parts:
+                    await writer.write(end_response(part).SerializeToString())
 
 
 def service_handler(servicer: ConversationServicer) -> grpc.GenericRpcHandler:
@@ -82,20 +87,35 @@ def service_handler(servicer: ConversationServicer) -> grpc.GenericRpcHandler:
 
 
 def _expect_reader() -> None:
-    """Sees to it that the last message is not kept for a caller who does not read, as `_write` does for the others."""
+    """Sees to it that the last message is not kept for a caller who does not read, as `_Writer` does for the others."""
     serving = asyncio.current_task()
     if serving:
         timer = asyncio.get_running_loop().call_later(_WRITE_TIME.total_seconds(), serving.cancel)
         serving.add_done_callback(lambda _: timer.cancel())
 
 
-async def _write(context: Context, message: bytes) -> None:
-    # A caller who does not read would keep its call, and what it is to be sent, in memory for ever.
-    try:
-        async with asyncio.timeout(_WRITE_TIME.total_seconds()):
-            await context.write(message)
-    except TimeoutError:
-        raise CallerStalled from None
+class _Writer:
+    """Writes to a caller who reads: one who does not would keep the call, and what it is to be sent, for ever."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._patience = Patience()
+
+    async def write(self, message: bytes) -> None:
+        """Writes a message.
+
+        Raises:
+            CallerStalled: The caller has not read for too long.
+        """
+        try:
+            with self._patience.at_most(_WRITE_TIME.total_seconds()):
+                await self._context.write(message)
+        except TimeoutError:
+            raise CallerStalled from None
+
+    def close(self) -> None:
+        """Ends the writing."""
+        self._patience.close()
 
 
 def _budget(context: Context) -> timedelta | None:
