@@ -1,7 +1,6 @@
 """Load on a server: so many turns by so many callers, and what they cost whom."""
 
 import asyncio
-import re
 import secrets
 import shutil
 import struct
@@ -10,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 
@@ -83,36 +83,34 @@ def warm(server: Process, messages: Sequence[str] = HELLO) -> None:
 
 
 def light_turns(server: Process, message: str, *, calls: int, callers: int = 16) -> Load | None:
-    """Takes first turns of new sessions through h2load, a client that takes little CPU; None: it is not installed.
+    """Takes turns through h2load, a client that takes little CPU; None: it is not installed.
 
-    It can send one message only, so that each call is a conversation of its own.
-    """
-    if not shutil.which("h2load"):
-        return None
-    request = wire.ChatRequest(message=message).SerializeToString()
-    with tempfile.NamedTemporaryFile() as body:
-        body.write(b"\0" + struct.pack(">I", len(request)) + request)
-        body.flush()
-        headers = ("-H", "content-type: application/grpc", "-H", "te: trailers")
-        url = f"http://{server.address}/{CHAT}"
-        command = ("h2load", "-c", "1", "-m", str(callers), "-n", str(calls), "-d", body.name, *headers, url)
-        return h2load(server, command, calls)
-
-
-def h2load(server: Process, command: Sequence[str], calls: int) -> Load:
-    """Runs h2load on a server.
+    It can send one message only, so that each caller is a process of its own, with one session and one connection.
 
     Raises:
         RuntimeError: Calls failed.
     """
-    server_before, own_before = server.cpu(), own_cpu()
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    server_cpu, client_cpu = server.cpu() - server_before, own_cpu() - own_before
-    finished, succeeded = re.search(r"finished in ([\d.]+)(m?)s", said), re.search(r"(\d+) succeeded", said)
-    if not (finished and succeeded and int(succeeded[1]) == calls):
-        raise RuntimeError(said)
-    seconds = float(finished[1]) / (1000 if finished[2] else 1)
-    return Load(calls=calls, seconds=seconds, server_cpu=server_cpu, client_cpu=client_cpu)
+    if not shutil.which("h2load"):
+        return None
+    run, share = secrets.token_hex(4), calls // callers
+    with tempfile.TemporaryDirectory() as folder:
+        commands = [_h2load(server, Path(folder, str(n)), f"{run}-{n}", message, share) for n in range(callers)]
+        began, server_before, own_before = time.perf_counter(), server.cpu(), own_cpu()
+        running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
+        said = [process.communicate()[0] for process in running]
+        seconds, server_cpu = time.perf_counter() - began, server.cpu() - server_before
+    if any(f" {share} succeeded" not in one for one in said):
+        raise RuntimeError("".join(said))
+    return Load(
+        calls=share * callers, seconds=seconds, server_cpu=server_cpu, client_cpu=own_cpu() - own_before
+    )
+
+
+def _h2load(server: Process, body: Path, session_id: str, message: str, calls: int) -> list[str]:
+    request = wire.ChatRequest(session_id=session_id, message=message).SerializeToString()
+    body.write_bytes(b"\0" + struct.pack(">I", len(request)) + request)
+    headers = ("-H", "content-type: application/grpc", "-H", "te: trailers")
+    return ["h2load", "-c1", "-m1", f"-n{calls}", "-d", str(body), *headers, f"http://{server.address}/{CHAT}"]
 
 
 async def _turns(

@@ -1,6 +1,7 @@
 """The application: builds a server out of its settings, runs it, takes it down in order. Only it knows every part."""
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -97,6 +98,9 @@ async def running(
         host = settings.listen.rpartition(":")[0]
         names = ", ".join(library.catalogue.names)
         logger.info("serving %s at %s:%d, sessions in %s", names, host, port, redacted(settings.store))
+        # What was loaded stays: the garbage collector need not look through it again and again.
+        gc.collect()
+        gc.freeze()
         yield Running(port=port, store=store, rpc=rpc, turns=turns, library=library)
 
 

@@ -87,7 +87,7 @@ class ModelCalls:
     async def stream(self, request: ModelRequest, *, until: float) -> AsyncGenerator[Piece, None]:
         """Has an answer written and hands out its pieces as they come; see `complete`. Close it when it is left."""
         for attempt in self._attempts():
-            begun = False
+            begun, time = False, asyncio.get_running_loop().time
             silence = self._limits.first_token.total_seconds()
             try:
                 async with (
@@ -95,7 +95,7 @@ class ModelCalls:
                     aclosing(self._provider.stream(request)) as pieces,
                 ):
                     while True:
-                        with patience.until(min(until, _now() + silence)):
+                        with patience.until(min(until, time() + silence)):
                             piece = await anext(pieces)
                         if isinstance(piece, Finish):
                             break

@@ -99,6 +99,8 @@ class SlotFinder:
             situation: What it is read in the light of.
             revising: Whether it has words of correction.
         """
+        if not self._definitions:
+            return Findings(slots={}, rejected=())
         heard = _Heard(message, Spoken(message), situation, _reference(situation), revising)
         found = assign(list(self._offers(heard)), heard.spoken.message, last=revising)
         return Findings(found, tuple(self._rejections(heard, found)))

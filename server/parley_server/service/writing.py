@@ -33,6 +33,10 @@ _UNWRITABLE = dict.fromkeys({*range(32), *range(127, 160), *range(0xD800, 0xE000
 """Control characters, and halves of characters."""
 _ECHO = 80
 """Characters in a row of our own instructions that no reply has by chance."""
+_STRIDE = 20
+"""Characters from one place at which a reply is compared with them to the next."""
+_PART = _ECHO - _STRIDE + 1
+"""So many in a row are compared: wherever an echo stands, one of the places is in it with all of them."""
 
 
 async def write(effect: Generate, consultation: Consultation, tell: Tell) -> Generated | ModelUnavailable:
@@ -77,15 +81,17 @@ class _Recital:
         self._seen = 0
 
     def __call__(self, text: str) -> bool:
-        ends = range(max(self._seen, _ECHO), len(text) + 1)
-        self._seen = len(text)
-        return any(text[end - _ECHO : end] in self._parts for end in ends)
+        while self._seen + _PART <= len(text):
+            if text[self._seen : self._seen + _PART] in self._parts:
+                return True
+            self._seen += _STRIDE
+        return False
 
 
 @lru_cache(maxsize=64)
 def _parts_of_instructions(locale: str) -> frozenset[str]:
     instructions = prompt("reply").write(locale=locale, instructions="", task="")
-    return frozenset(instructions[n : n + _ECHO] for n in range(len(instructions) - _ECHO + 1))
+    return frozenset(instructions[n : n + _PART] for n in range(len(instructions) - _PART + 1))
 
 
 class _Pages:
