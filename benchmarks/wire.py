@@ -46,7 +46,7 @@ def measure() -> Iterator[Figure]:
 
 def _template(wire: list[Load], template: list[Load]) -> Iterator[Figure]:
     share = ratio([load.rate for load in template], [load.rate for load in wire])
-    measure = "template reply, memory, 16 callers: turns/s over bare grpc.aio calls/s (h2load, each a new session)"
+    measure = "template reply, memory, 16 callers: turns/s over bare grpc.aio calls/s (h2load)"
     yield Figure(
         topic="wire", measure=measure, value=share, at_least=0.5, how=f"{_median(template)}; bare: {_median(wire)}"
     )

@@ -101,9 +101,7 @@ def light_turns(server: Process, message: str, *, calls: int, callers: int = 16)
         seconds, server_cpu = time.perf_counter() - began, server.cpu() - server_before
     if any(f" {share} succeeded" not in one for one in said):
         raise RuntimeError("".join(said))
-    return Load(
-        calls=share * callers, seconds=seconds, server_cpu=server_cpu, client_cpu=own_cpu() - own_before
-    )
+    return Load(calls=share * callers, seconds=seconds, server_cpu=server_cpu, client_cpu=own_cpu() - own_before)
 
 
 def _h2load(server: Process, body: Path, session_id: str, message: str, calls: int) -> list[str]:
