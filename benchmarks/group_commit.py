@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import apsw
 
-from benchmarks.slow_disk import SlowDisk
+from benchmarks.slow_disk import slow_disk
 from parley_server.ids import DEFAULT_TENANT, SessionKey
 from parley_server.stores.registry import open_store
 
@@ -23,11 +23,8 @@ _Job: TypeAlias = tuple[int, int, "asyncio.Future[None]"]
 
 def store_turns_per_second(path: Path, *, sessions: int, seconds: float) -> float:
     """How many turns a second the SQLite store alone takes for so many sessions, on the same disk."""
-    disk = SlowDisk()
-    try:
-        return asyncio.run(_measure_store(f"sqlite:///{path}", sessions, seconds))
-    finally:
-        disk.unregister()
+    slow_disk()
+    return asyncio.run(_measure_store(f"sqlite:///{path}", sessions, seconds))
 
 
 async def _measure_store(url: str, sessions: int, seconds: float) -> float:
@@ -52,11 +49,8 @@ async def _measure_store(url: str, sessions: int, seconds: float) -> float:
 
 def commits_per_second(path: Path, *, sessions: int, seconds: float) -> float:
     """How many commits a second so many sessions get done, on a disk whose flush takes 2 ms."""
-    disk = SlowDisk()
-    try:
-        return asyncio.run(_measure(path, sessions, seconds))
-    finally:
-        disk.unregister()
+    slow_disk()
+    return asyncio.run(_measure(path, sessions, seconds))
 
 
 async def _measure(path: Path, sessions: int, seconds: float) -> float:

@@ -4,6 +4,7 @@ Every call of a file goes through Python here, at the same price for whoever is 
 """
 
 import time
+from functools import cache
 
 import apsw
 
@@ -17,9 +18,7 @@ class _File(apsw.VFSFile):
         super().xSync(flags)
 
 
-class SlowDisk(apsw.VFS):
-    """The disk of every database that this process opens from now on."""
-
+class _SlowDisk(apsw.VFS):
     def __init__(self) -> None:
         super().__init__("slow-disk", "unix", makedefault=True)
 
@@ -27,8 +26,17 @@ class SlowDisk(apsw.VFS):
         return _File("unix", name, flags)
 
 
+@cache
+def slow_disk() -> apsw.VFS:
+    """Makes it the disk of every database that this process opens from now on.
+
+    It stays: the layer of SQLite that adds checksums stands on it.
+    """
+    return _SlowDisk()
+
+
 if __name__ == "__main__":
     from parley_server.cli import main
 
-    disk = SlowDisk()
+    slow_disk()
     main()

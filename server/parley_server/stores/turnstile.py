@@ -54,6 +54,12 @@ class Turnstile:
                 return
         del self._queues[key]
 
+    def turn_away(self, key: SessionKey) -> None:
+        """Hands a session back that can not be used now, and tells those who wait for it, who could not either."""
+        for place in self._queues.pop(key):
+            if not place.done():
+                place.set_exception(StoreUnavailable)
+
     def close(self) -> None:
         """Turns away everyone who waits, and everyone who comes."""
         self._closed = True
@@ -67,8 +73,8 @@ class Turnstile:
         if admitted:
             self.leave(key)
         else:
-            queue = self._queues[key]
-            if place in queue:
+            queue = self._queues.get(key)
+            if queue and place in queue:
                 queue.remove(place)
 
 

@@ -17,6 +17,9 @@ from parley_server.stores.redis.news import News
 from parley_server.stores.redis.nodes import Nodes
 from parley_server.stores.redis.scripts import Scripts
 
+_LOOK_AGAIN = 0.5
+"""Seconds after which whoever waits looks again at the latest, so that it hears soon of a Redis that is silent."""
+
 
 class Leases:
     """The leases of one store object. Each is known by its token, and one task renews them all."""
@@ -66,7 +69,7 @@ class Leases:
             if await self._listen():
                 # The news of a grant may be lost, and the holder may die: it looks again after a while all the same.
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(min(left, max(answer, 1) / 1000, lease_ms / 10_000)):
+                    async with asyncio.timeout(min(left, max(answer, 1) / 1000, lease_ms / 10_000, _LOOK_AGAIN)):
                         await granted.wait()
                 granted.clear()
         del self._grants[token]

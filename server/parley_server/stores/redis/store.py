@@ -294,10 +294,12 @@ class _Hold(AbstractAsyncContextManager[OpenSession]):
             return
         ending = self._shared.leases.give_up(self._token, self._frames.keys)
         self._token = ""
+        if isinstance(error, StoreUnavailable):
+            # Neither who was told that the store does not answer nor who is next need wait for that once more.
+            self._shared.turnstile.turn_away(self._key)
+            return
         ending.add_done_callback(lambda _: self._shared.turnstile.leave(self._key))
-        if not isinstance(error, StoreUnavailable):
-            # Who was told that the store does not answer need not wait for that a second time.
-            await asyncio.shield(ending)
+        await asyncio.shield(ending)
 
 
 @contextlib.contextmanager
