@@ -98,9 +98,6 @@ async def running(
         host = settings.listen.rpartition(":")[0]
         names = ", ".join(library.catalogue.names)
         logger.info("serving %s at %s:%d, sessions in %s", names, host, port, redacted(settings.store))
-        # What was loaded stays: the garbage collector need not look through it again and again.
-        gc.collect()
-        gc.freeze()
         yield Running(port=port, store=store, rpc=rpc, turns=turns, library=library)
 
 
@@ -127,6 +124,9 @@ async def serve(settings: Settings, *, assistants: Sequence[Assistant] = ()) -> 
         # A worker whose parent was killed has nobody to stop it.
         loop.add_reader(parent.sentinel, _end_with_parent, stop)
     async with running(settings, assistants=assistants) as server:
+        # What was loaded stays: the garbage collector need not look through it again and again.
+        gc.collect()
+        gc.freeze()
         reload = partial(server.library.refresh, everything=True)
         loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, reload)
         await stopping.wait()
