@@ -147,8 +147,10 @@ async def test_a_cluster_and_a_single_server_are_not_taken_for_each_other(server
 
 
 async def test_a_server_that_is_not_there_is_unavailable(unused_tcp_port: int) -> None:
-    with pytest.raises(StoreUnavailable):
-        await open_store(f"redis://127.0.0.1:{unused_tcp_port}")
+    with pytest.raises(StoreUnavailable, match=f"at 127.0.0.1:{unused_tcp_port}: .*refused") as unreachable:
+        await open_store(f"redis://me:secret@127.0.0.1:{unused_tcp_port}")
+
+    assert "secret" not in str(unreachable.value)
 
 
 async def test_what_is_no_redis_is_unavailable() -> None:

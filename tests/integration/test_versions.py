@@ -185,3 +185,15 @@ async def test_what_becomes_of_stored_sessions_is_listed_beforehand(tmp_path: Pa
     assert lines[1].startswith("blocked  misfit the session began with version")
     assert lines[1].endswith("its slot paint does not fit: choose one of: red, green")
     assert lines[2] == "mapped   fits"
+
+
+@pytest.mark.parametrize("url", ["sqlite:///{folder}/absent.db", "file://{folder}/absent"])
+def test_a_survey_of_a_store_that_is_not_there_makes_none(tmp_path: Path, url: str) -> None:
+    file = definition(tmp_path, FIRST)
+    before = sorted(tmp_path.iterdir())
+
+    run = CliRunner().invoke(cli, ["migrate", "--dry-run", "--store", url.format(folder=tmp_path), str(file)])
+
+    assert run.exit_code == 1
+    assert f"there is no store at {tmp_path}/absent" in run.output
+    assert sorted(tmp_path.iterdir()) == before

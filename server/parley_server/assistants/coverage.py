@@ -69,7 +69,11 @@ def read_coverage(path: Path, assistant: str) -> Coverage:
         InvalidDefinition: The file can not be read, or says nothing of the assistant.
     """
     try:
-        part = _File.model_validate_json(path.read_bytes()).root[assistant]
-    except (OSError, ValidationError, KeyError) as error:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InvalidDefinition([f"{path}: can not be read: {error.strerror}"]) from error
+    try:
+        part = _File.model_validate_json(content).root[assistant]
+    except (ValidationError, KeyError) as error:
         raise InvalidDefinition([f"{path}: this is no coverage of `{assistant}`"]) from error
     return Coverage(Counter(part.states), Counter(part.ways))

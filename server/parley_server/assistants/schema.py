@@ -319,7 +319,7 @@ class MigrateModel(_Model):
     """How sessions of older versions go on under this one. With no key at all: as they are, if they fit."""
 
     versions: list[str] = []
-    """The versions that it is for, as `assistant_version` names them; none: any."""
+    """The versions that it is for, by the hash that `assistant_version` in their sessions has; none: any."""
     slots: dict[str, Name] = {}
     """New names of slots, by their old ones."""
     states: dict[str, str] = {}
@@ -353,7 +353,7 @@ class AssistantModel(_Model):
     assistant: Name
     """The assistant's name."""
     version: str = ""
-    """What the author calls this version."""
+    """What the author calls this version: a note for readers. Sessions know a version by a hash of the whole."""
     locale: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")] = "en-US"
     """The users' language and region, BCP 47; the region tells how dates and phone numbers are meant."""
     time_zone: str = "UTC"

@@ -33,7 +33,8 @@ def converse(address: str, *, session_id: str | None, assistant: str, start_serv
                 _take_turn(conversation, message)
             except parley.ParleyError as error:
                 click.secho(f"  {error}", fg="red")
-        click.echo(f"\nto go on: parley chat --address {address} --session {conversation.session_id}")
+        starting = " --start-server" if start_server else ""
+        click.echo(f"\nto go on: parley chat --address {address} --session {conversation.session_id}{starting}")
 
 
 def _take_turn(conversation: parley.Conversation, message: str) -> None:

@@ -29,7 +29,7 @@ def list_sessions(files: Sequence[Path], url: str) -> bool:
 
 async def _list(library: Library, url: str) -> Counter[Fate]:
     fates: Counter[Fate] = Counter()
-    store = await open_store(url, options=StoreOptions(shared=True))
+    store = await open_store(url, options=StoreOptions(shared=True, must_exist=True))
     try:
         async for prospect in survey(store, library.catalogue):
             fates[prospect.fate] += 1

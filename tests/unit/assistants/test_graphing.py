@@ -121,7 +121,7 @@ def test_a_picture_is_written_to_a_file(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["graph", "absent.yaml"], "absent.yaml: can not be read"),
-        (["graph", "{file}", "--coverage", "absent.json"], "absent.json: this is no coverage of `tricky`"),
+        (["graph", "{file}", "--coverage", "absent.json"], "absent.json: can not be read"),
         (["graph", "{file}", "--output", "absent/flows.svg"], "absent/flows.svg"),
     ],
 )

@@ -39,6 +39,7 @@ async def open_url(url: str, options: StoreOptions) -> "FileStore":
     path = unquote(url.partition("://")[2])
     if not path.startswith("/") or not path.strip("/"):
         raise InvalidSettings("a file store is file:///absolute/directory")
+    options.demand_existence(Path(path))
     return await FileStore.connect(Path(path), options)
 
 

@@ -5,6 +5,7 @@ This module must not know how sessions are kept.
 
 import asyncio
 import logging
+import os
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -39,7 +40,8 @@ async def verify(nodes: Nodes, url: RedisUrl, *, within: timedelta) -> Durabilit
             raise InvalidSettings(f"Redis does not let parley in ({refusal.code})") from refusal
         raise StoreUnavailable(f"Redis refused ({refusal.code})") from refusal
     except OSError as error:
-        raise StoreUnavailable("Redis can not be reached") from error
+        why = f": {os.strerror(error.errno)}" if error.errno else " in time" if isinstance(error, TimeoutError) else ""
+        raise StoreUnavailable(f"Redis can not be reached at {url.place}{why}") from error
     return min(found, key=lambda durability: durability.rank)
 
 

@@ -43,6 +43,8 @@ class RedisUrl:
     """A URL that was understood."""
 
     topology: Topology
+    place: str = ""
+    """Where it is, without user and password."""
     replicas: int = 0
     """How many replicas must confirm a turn."""
     eviction_allowed: bool = False
@@ -61,6 +63,7 @@ def parse_url(url: str) -> RedisUrl:
     login = _login(rest.rpartition("@")[0], _tls(scheme, options))
     return RedisUrl(
         topology=_topology(scheme, place, path, login, options),
+        place=place,
         replicas=_number(options.get("wait", "0"), "wait"),
         eviction_allowed="eviction" in options,
     )

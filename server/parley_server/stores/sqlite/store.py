@@ -44,6 +44,7 @@ async def open_url(url: str, options: StoreOptions) -> "SqliteStore":
     path = unquote(rest[1:])
     if not rest.startswith("/") or not path or path == ":memory:" or path.endswith("/"):
         raise InvalidSettings("an SQLite store is sqlite:///relative/path or sqlite:////absolute/path of a file")
+    options.demand_existence(Path(path))
     return await SqliteStore.connect(Path(path), options)
 
 
