@@ -143,16 +143,17 @@ class Chat:
                     await asyncio.sleep(0)
                 limit.reschedule(None)
                 running.committing = True
+                data = dump_turn(taken.turn, fingerprint=running.fingerprint)
                 record = await opened.commit(
                     snapshot=dump_context(taken.session.context),
                     request_id=command.request_id,
-                    data=dump_turn(taken.turn, fingerprint=running.fingerprint),
+                    data=data,
                     expires_in=self._limits.idle_expiry,
                 )
-        if record.turn == taken.turn.turn:
+        if record.data == data:
             telling.complete(taken.turn, taken.session)
         else:
-            # The commit found the request_id among the turns: a driver sent it twice, or another server was first.
+            # Another server was first with the request_id, maybe with another reply to it, or to another message.
             self._replay(telling, command, key, record, await self._store.read(key))
 
     def _recent_turns(self, command: ChatCommand) -> int:
