@@ -106,7 +106,7 @@ class Chat:
         key = SessionKey(command.tenant, command.session_id or await self._new_session_id(command))
         digest = fingerprint(command) if command.request_id else ""
         limit = self._limits.turn_budget
-        deadline = asyncio.get_running_loop().time() + min(budget or limit, limit).total_seconds()
+        deadline = asyncio.get_running_loop().time() + (limit if budget is None else min(budget, limit)).total_seconds()
 
         async def work(turn: RunningTurn) -> None:
             try:
@@ -138,9 +138,9 @@ class Chat:
                 if command.dry_run:
                     telling.complete(taken.turn, taken.session, explanation=taken.explanation)
                     return
-                if limit.expired():
-                    # The deadline passed while the turn was decided without a pause; let it strike here.
-                    await asyncio.sleep(0)
+                if loop.time() >= deadline:
+                    # It passed while the turn was decided without a pause, in which it could have struck.
+                    raise TimeoutError
                 limit.reschedule(None)
                 running.committing = True
                 data = dump_turn(taken.turn, fingerprint=running.fingerprint)

@@ -102,8 +102,9 @@ class Sessions:
         check_session_id(key.session_id)
         told: SessionView | None = None
         given = 0
+        wait = self._limits.turn_budget if budget is None else budget
         for _ in range(_ENDING_ROUNDS):
-            async with self._store.open(key, wait=budget or self._limits.turn_budget) as opened:
+            async with self._store.open(key, wait=wait) as opened:
                 if opened.stored is None:
                     if told or allow_missing:
                         break
