@@ -98,6 +98,21 @@ async def test_a_repeat_joins_the_turn_that_is_running_and_hears_it_from_its_beg
     assert talk.model.calls == 1
 
 
+async def test_a_turn_goes_on_without_its_callers_if_one_of_them_asked_for_that(tmp_path: Path) -> None:
+    gate = TokenGate()
+    async with talking(tmp_path, Says("one two three", gate=gate)) as talk:
+        first = await begun(talk, gate)
+        second = await listening(talk, disconnect_policy=DisconnectPolicy.CONTINUE)
+        for caller in (second, first):
+            caller.cancel()
+            await asyncio.wait([caller])
+        await talk.say("hello", session_id="other")
+        gate.open()
+
+        await until(lambda: len(talk.server.turns) == 0)
+        assert [turn.reply for turn in await talk.turns()] == ["Welcome!", "one two three"]
+
+
 @pytest.mark.parametrize("model", [NeverAnswers(), Drips(Filler.COMMENT, every=0.02)])
 async def test_a_deadline_that_is_shorter_than_the_model_gets_the_authors_text_in_time(
     tmp_path: Path, model: NeverAnswers | Drips

@@ -21,7 +21,7 @@ class RunningTurn:
     """One turn and what has come of it so far."""
 
     def __init__(self, *, survives: bool, fingerprint: str) -> None:
-        """Takes whether the turn goes on when nobody listens, and the fingerprint of its request."""
+        """Takes whether the turn goes on when nobody listens, as a caller asked, and its request's fingerprint."""
         self.survives = survives
         self.fingerprint = fingerprint
         self.committing = False
@@ -149,6 +149,7 @@ class RunningTurns:
         if running and not running.abandoned:
             if running.fingerprint != turn.fingerprint:
                 raise RequestIdReused(key.session_id)
+            running.survives |= turn.survives
             return Listener(running, repeats=True, heartbeat=self._heartbeat)
         if self._closed:
             raise ShuttingDown
