@@ -87,7 +87,7 @@ def service_handler(servicer: ConversationServicer) -> grpc.GenericRpcHandler:
 
 
 def _expect_reader() -> None:
-    """Sees to it that the last message is not kept for a caller who does not read, as `_Writer` does for the others."""
+    """Has the call's task end where a caller does not read the last message, as `_Writer` does for the others."""
     serving = asyncio.current_task()
     if serving:
         timer = asyncio.get_running_loop().call_later(_WRITE_TIME.total_seconds(), serving.cancel)
@@ -95,7 +95,10 @@ def _expect_reader() -> None:
 
 
 class _Writer:
-    """Writes to a caller who reads: one who does not would keep the call, and what it is to be sent, for ever."""
+    """Writes to a caller who reads: one who does not would keep the use case waiting for ever.
+
+    What is on its way to such a caller, one message at most, grpc keeps for as long as the connection lasts.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
