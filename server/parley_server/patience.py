@@ -3,6 +3,9 @@
 import asyncio
 from types import TracebackType
 
+_TICK = 0.001
+"""Seconds: uvloop counts in these, and may ring up to half of one too early."""
+
 
 class Patience:
     """Bounds one wait after the other, in one task: `with patience.until(when): await …`.
@@ -68,7 +71,7 @@ class Patience:
         self._timer = None
         if self._waiting is None:
             return
-        if self._loop.time() < self._until:
+        if self._loop.time() + _TICK < self._until:
             self._set_timer()
         else:
             self._is_over = True

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import closing, suppress
+from typing import Any
 
 import pytest
+import uvloop
 
 from parley_server.patience import Patience
 
@@ -92,3 +94,24 @@ async def test_a_task_that_is_cancelled_as_its_wait_ends_is_cancelled() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+def test_a_wait_that_ends_between_two_ticks_of_the_clock_is_not_looked_at_again_and_again() -> None:
+    class Counting(uvloop.Loop):
+        timers = 0
+
+        def call_at(self, *arguments: Any, **options: Any) -> asyncio.TimerHandle:  # type: ignore[override]  # any call
+            self.timers += 1
+            return super().call_at(*arguments, **options)
+
+    async def wait() -> None:
+        with closing(Patience()) as own:
+            for _ in range(10):
+                with suppress(TimeoutError), own.at_most(0.0034):
+                    await never()
+
+    loop = Counting()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(wait())
+
+    assert 10 <= loop.timers <= 20
