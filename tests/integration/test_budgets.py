@@ -1,12 +1,16 @@
-"""A call whose time was over before it came: it is not taken for one that has no deadline."""
+"""Calls whose time is over: before they came, or while the author's code took no notice."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from support.faults_core import Core, core
+from support.gates import GATED, Gate
+from support.servers import definition, serving
 
+import parley
 from parley_server.errors import DeadlineExceeded, SessionBusy
 from parley_server.ids import DEFAULT_TENANT, SessionKey
 from parley_server.service.events import ChatCommand
@@ -44,3 +48,13 @@ async def test_an_end_that_has_no_time_does_not_wait_for_a_turn(server: Core, st
     async with store.open(KEY), asyncio.timeout(5):
         with pytest.raises(SessionBusy):
             await anext(server.sessions.end(KEY, budget=NOTHING))
+
+
+async def test_code_that_takes_no_notice_of_the_deadline_commits_nothing(tmp_path: Path) -> None:
+    Gate.fresh()
+    async with serving(assistant=(definition(tmp_path, GATED),), turn_budget=0.2) as (_, client):
+        with pytest.raises(parley.DeadlineExceeded):
+            await client.say("stay", session_id="s")
+
+        with pytest.raises(parley.SessionNotFound):
+            await client.get_session("s")

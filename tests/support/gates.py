@@ -1,6 +1,7 @@
 """An assistant that waits where a test tells it to, so that a test can look at a turn that is running."""
 
 import asyncio
+from contextlib import suppress
 
 from parley_server.core.conditions import Scope
 from parley_server.core.reactions import Reaction
@@ -60,6 +61,9 @@ async def count(scope: Scope) -> Reaction:
     message = scope.understanding.message
     if message == "wait":
         await Gate.current.pass_through()
+    if message == "stay":
+        with suppress(asyncio.CancelledError):
+            await Gate.current.pass_through()
     if message == "fail":
         raise ValueError("a secret")
     known = scope.context.metadata.get("turns", 0)
