@@ -102,6 +102,13 @@ class Exchange:
         """Sends one event of a stream."""
         await self.write(event(payload))
 
+    def end_with(self, data: bytes) -> None:
+        """Sends these bytes as they are, whether they are HTTP or not, and ends the connection."""
+        transport = self._http.transport
+        if transport is not None:
+            transport.write(data)
+            transport.close()
+
     def reset(self) -> None:
         """Ends the connection as a crash of the server does; what was written before is not taken back."""
         transport = self._http.transport

@@ -53,6 +53,17 @@ class Html:
 
 
 @dataclass(frozen=True, slots=True)
+class NoHttp:
+    """Something else that listens at the address, or a proxy that breaks what it passes on."""
+
+    data: bytes = f"SSH-2.0-{CANARY}\r\n\r\n".encode()
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Answers one call."""
+        exchange.end_with(self.data)
+
+
+@dataclass(frozen=True, slots=True)
 class Sends:
     """A server that sends this JSON, as one event and `[DONE]` if it is asked for a stream."""
 

@@ -12,6 +12,7 @@ from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
+import aiohttp
 import httpx2
 import msgspec
 from openai import AsyncOpenAI, AsyncStream, DefaultAioHttpClient, OpenAIError
@@ -150,7 +151,8 @@ class OpenAIProvider:
             yield _bounded(response.aiter_raw(), _LONGEST_STREAM if stream else _LONGEST_ANSWER)
         except ModelUnavailable:
             raise
-        except ValueError:
+        except (ValueError, aiohttp.ClientError):
+            # What is no HTTP comes as an error of aiohttp's own, which quotes what the server sent.
             raise ModelUnavailable(ModelFault.GARBLED) from None
         except (OpenAIError, httpx2.HTTPError, OSError, EOFError) as error:
             raise ModelUnavailable(ModelFault.UNREACHABLE) from error
