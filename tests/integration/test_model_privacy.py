@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+from datetime import date, time
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,27 @@ flows:
       paid: {say: "The PIN is {{ slots.pin | upper }}, {{ slots.name }}, of {{ slots.born.year }}.", next: talk}
       talk: {generate: Go on., on: [{when: confirm, to: paid}]}
 """
+
+CARD = """
+assistant: card
+nlu: openai
+slots:
+  mail: {type: email, prompt: Your mail?, sensitive: true}
+  phone: {type: phone, prompt: Your phone?, sensitive: true}
+  born: {type: date, prompt: When were you born?, sensitive: true}
+  at: {type: time, prompt: At what time?, sensitive: true}
+flows:
+  main:
+    states:
+      form: {collect: [mail, phone, born, at], next: talk}
+      talk: {generate: Go on., on: [{when: confirm, to: talk}]}
+"""
+CARD_SLOTS: dict[str, str | date | time] = {
+    "mail": "ada@secret.example",
+    "phone": "+12024561414",
+    "born": date(1990, 5, 31),
+    "at": time(15, 45),
+}
 
 
 @pytest.fixture
@@ -82,6 +104,35 @@ async def test_what_a_caller_gives_that_is_sensitive_does_not_leave_either(tmp_p
         for writing in WRITINGS:
             assert writing not in talk.sent
         assert "Ann" in talk.sent
+
+
+@pytest.mark.parametrize("nlu", ["rules", "cascade", "openai"])
+@pytest.mark.parametrize(
+    ("said", "canary"),
+    [
+        ("I told you: 31 May 1990", "May"),
+        ("the 31st of May 1990, remember", "31st"),
+        ("31.05.1990 or 5/31/1990", "31"),
+        ("is it 202.456.1414?", "456"),
+        ("2 0 2 4 5 6 1 4 1 4 again", "2 0 2"),
+        ("call (202) 456 1414 please", "456"),
+        ("at 3:45 pm, you know", "3:45"),
+        ("was it 15.45?", "15.45"),
+        ("ADA at secret.example", "secret"),
+    ],
+)
+async def test_what_is_sensitive_does_not_leave_when_it_is_said_again_in_another_writing(
+    tmp_path: Path, nlu: str, said: str, canary: str
+) -> None:
+    model = ByPurpose(understanding=says_json(proposal()), replies=Says("Well."))
+    async with talking(tmp_path, model, text=CARD.replace("nlu: openai", f"nlu: {nlu}")) as talk:
+        await talk.client.say("hello", session_id="s", slots=CARD_SLOTS)
+        before = await talk.client.get_session("s")
+        await talk.say(said, "and?")
+
+        assert (await talk.client.get_session("s")).slots == before.slots
+        assert talk.model.calls >= 2
+        assert canary not in str([request.said("user") for request in talk.model.requests])
 
 
 async def test_what_an_author_allows_leaves(tmp_path: Path) -> None:

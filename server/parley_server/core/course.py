@@ -108,10 +108,10 @@ class Course:
 
     def decision(self) -> Decision:
         """What the turn has come to."""
-        before, after = self.before.slots, self.context.slots
+        before, after = self.before, self.context.slots
         changed = SlotsChange(
-            filled={name: value for name, value in after.items() if before.get(name) != value},
-            cleared=tuple(name for name in before if name not in after),
+            filled={name: value for name, value in after.items() if before.slots.get(name) != value},
+            cleared=tuple(name for name in before.slots if name not in after),
             rejected=tuple(self.rejected),
         )
         return Decision(
@@ -121,7 +121,7 @@ class Course:
             slots_changed=changed,
             state_changed=tuple(self.moves),
             intent=self.understanding.intent,
-            private=is_private(self.before.requested_slot, changed, self.assistant.slots.definitions),
+            private=is_private(before.requested_slot, self.understanding, changed, self.assistant.slots.definitions),
             explanation=tuple(self.explanation.steps),
         )
 

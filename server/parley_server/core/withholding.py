@@ -5,16 +5,19 @@ The values of sensitive slots may not, wherever they stand.
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date, time
 from typing import cast
 
 from parley_server.core.context import ConversationContext, Message, Turn
-from parley_server.core.slots import SlotDefinition, SlotsChange, SlotValue
+from parley_server.core.slots import SlotDefinition, SlotsChange, SlotType, SlotValue
 from parley_server.core.texts import Text, render
+from parley_server.core.understanding import Understanding
 
 WITHHELD = "…"
 """What stands in the place of what is withheld."""
 _LETTERS = re.compile(r"[^\W_]")
 _BETWEEN = r"[\W_]{0,3}"
+_LONGEST_COUNTRY_CODE = 3
 
 
 def shown_slots(slots: Mapping[str, SlotValue], definitions: Mapping[str, SlotDefinition]) -> Mapping[str, SlotValue]:
@@ -68,9 +71,15 @@ def without(text: str, secrets: Iterable[str]) -> str:
     return re.sub("|".join(patterns), WITHHELD, text, flags=re.IGNORECASE) if patterns else text
 
 
-def is_private(requested: str, change: SlotsChange, definitions: Mapping[str, SlotDefinition]) -> bool:
-    """Whether a message that was read so, when a slot was requested, may hold the value of a sensitive slot."""
-    touched = {requested, *change.filled, *change.cleared, *(rejection.slot for rejection in change.rejected)}
+def is_private(
+    requested: str, understanding: Understanding, change: SlotsChange, definitions: Mapping[str, SlotDefinition]
+) -> bool:
+    """Whether a message that was read so, when a slot was requested, may hold the value of a sensitive slot.
+
+    A value that is said again, in whatever writing, changes nothing and stands in the message all the same.
+    """
+    rejected = (rejection.slot for rejection in (*change.rejected, *understanding.rejected))
+    touched = {requested, *understanding.slots, *change.filled, *change.cleared, *rejected}
     return any(name in definitions and definitions[name].sensitive for name in touched)
 
 
@@ -78,8 +87,24 @@ def secrets_of(context: ConversationContext, definitions: Mapping[str, SlotDefin
     """The values of sensitive slots, now and in the turns that were loaded."""
     filled: list[Mapping[str, SlotValue]] = [context.slots, *(turn.slots_changed.filled for turn in context.history)]
     return [
-        str(value)
+        writing
         for slots in filled
         for name, value in slots.items()
         if name in definitions and definitions[name].sensitive
+        for writing in writings(value, definitions[name])
     ]
+
+
+def writings(value: SlotValue, definition: SlotDefinition) -> list[str]:
+    """A value as it is kept, and as people write it in figures: without the country's code, the day first or last."""
+    kept = str(value)
+    if isinstance(value, date):
+        day, month = f"{value.day:02}", f"{value.month:02}"
+        orders = (day + month, month + day, f"{value.day}{value.month}", f"{value.month}{value.day}")
+        return [kept, *(f"{order}{value.year:04}" for order in orders)]
+    if isinstance(value, time):
+        return [kept, f"{value:%H%M}"]
+    if definition.type is SlotType.PHONE:
+        digits = kept.removeprefix("+")
+        return [kept, *(digits[code:] for code in range(1, _LONGEST_COUNTRY_CODE + 1))]
+    return [kept]

@@ -13,7 +13,7 @@ from parley_server.core.context import Message
 from parley_server.core.generation import ModelProfile
 from parley_server.core.slots import SlotDefinition
 from parley_server.core.understanding import Situation, Understanding
-from parley_server.core.withholding import WITHHELD, shown_slots, without
+from parley_server.core.withholding import WITHHELD, shown_slots, without, writings
 from parley_server.errors import ModelUnavailable
 from parley_server.models.consultation import Consultation
 from parley_server.models.prompts import prompt, shortened
@@ -67,7 +67,8 @@ class OpenAIUnderstander:
         withheld = [name for name, slot in situation.slots.items() if self._withheld(slot)]
         secrets = [found.raw for name, found in by_rules.slots.items() if name in withheld]
         secrets += [found.raw for found in by_rules.rejected if found.slot in withheld]
-        secrets += [str(situation.filled[name]) for name in withheld if name in situation.filled]
+        for name in situation.filled.keys() & withheld:
+            secrets += writings(situation.filled[name], situation.slots[name])
         try:
             answer = await consultation.ask(self._request(without(message, secrets), shown, situation))
             proposal = read_proposal(answer)
