@@ -58,9 +58,12 @@ class FakeModel:
         writer.write(_WHOLE)
 
     async def _stream(self, writer: asyncio.StreamWriter) -> None:
+        if not self._gap:
+            writer.write(_CHUNKED + _TOKEN * self._tokens + _END)
+            return
         writer.write(_CHUNKED)
         for number in range(self._tokens):
-            if self._gap and number:
+            if number:
                 await asyncio.sleep(self._gap)
             writer.write(_TOKEN)
         writer.write(_END)

@@ -6,34 +6,30 @@ what a failing server says goes on from here.
 """
 
 import logging
-import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 import aiohttp
 import httpx2
 import msgspec
-from openai import AsyncOpenAI, AsyncStream, DefaultAioHttpClient, OpenAIError
+from openai import AsyncOpenAI, AsyncStream, OpenAIError
 
 from parley_server.core.context import Usage
 from parley_server.errors import ModelFault, ModelUnavailable
+from parley_server.models.http import ModelHttpClient
 from parley_server.models.protocol import Completion, Finish, FinishReason, ModelRequest, Piece
 from parley_server.models.secret import Secret
 from parley_server.models.sse import event_data
 
 logger = logging.getLogger(__name__)
 
-_PATH = "/chat/completions"
 _LONGEST_ANSWER = 1024 * 1024
 _LONGEST_STREAM = 16 * 1024 * 1024
 _LONGEST_EVENT = 64 * 1024
 """Bytes. Each token of a stream, also of what a model thinks and nobody is shown, is an event of some hundred."""
-_LONGEST_PAUSE = timedelta(minutes=2)
 _MOST_TOKENS = 10_000_000
 """More than any call can use: what a server counts is kept, and added up."""
-_OPEN_CONNECTIONS = 2000
 _DONE = b"[DONE]"
 
 
@@ -85,21 +81,16 @@ class OpenAIProvider:
             logging.getLogger(name).setLevel(logging.WARNING)
         self._model = model
         self._strict = strict
-        http = DefaultAioHttpClient(
-            # Plain HTTP needs none of the certificates, which take long to load.
-            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if base_url.startswith("http://") else True,
-            follow_redirects=False,
-            event_hooks={"response": [_refuse]},
-            limits=httpx2.Limits(max_connections=_OPEN_CONNECTIONS, max_keepalive_connections=_OPEN_CONNECTIONS),
-        )
         self._client = AsyncOpenAI(
             api_key=key.reveal(),
             base_url=base_url or None,
             max_retries=0,
-            timeout=httpx2.Timeout(None, connect=5.0),
-            http_client=http,
+            timeout=None,
+            http_client=ModelHttpClient(),
             default_headers={"Accept-Encoding": "identity"},
         )
+        # A whole address, which the package has not to put together for every call.
+        self._address = str(self._client.base_url.join("chat/completions"))
 
     async def complete(self, request: ModelRequest) -> Completion:
         """Has a whole answer written."""
@@ -141,21 +132,22 @@ class OpenAIProvider:
         try:
             # With `stream` the package does not read the whole body first; with `cast_to` it hands the response over.
             sent = self._client.post(
-                _PATH,
+                self._address,
                 cast_to=httpx2.Response,
-                body=self._body(request, stream=stream),
+                content=msgspec.json.encode(self._body(request, stream=stream)),
                 stream=True,
                 stream_cls=AsyncStream[Any],
             )
             response = cast("httpx2.Response", await sent)
-            yield _bounded(response.aiter_raw(), _LONGEST_STREAM if stream else _LONGEST_ANSWER)
+            body = cast("httpx2.AsyncByteStream", response.stream)
+            yield _bounded(body, _LONGEST_STREAM if stream else _LONGEST_ANSWER)
         except ModelUnavailable:
             raise
+        except (OpenAIError, aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
+            raise ModelUnavailable(ModelFault.UNREACHABLE) from error
         except (ValueError, aiohttp.ClientError):
             # What is no HTTP comes as an error of aiohttp's own, which quotes what the server sent.
             raise ModelUnavailable(ModelFault.GARBLED) from None
-        except (OpenAIError, httpx2.HTTPError, OSError, EOFError) as error:
-            raise ModelUnavailable(ModelFault.UNREACHABLE) from error
         finally:
             if response is not None:
                 await response.aclose()
@@ -229,33 +221,13 @@ class _Streamed:
         return text
 
 
-async def _bounded(body: AsyncIterator[bytes], longest: int) -> AsyncGenerator[bytes, None]:
+async def _bounded(body: AsyncIterable[bytes], longest: int) -> AsyncGenerator[bytes, None]:
     size = 0
     async for part in body:
         size += len(part)
         if size > longest:
             raise ModelUnavailable(ModelFault.GARBLED)
         yield part
-
-
-async def _refuse(response: httpx2.Response) -> None:
-    """Ends a call whose status is an error, before its body is read."""
-    status = response.status_code
-    if status < 300:
-        return
-    logger.warning("the model's server answered with status %d", status)
-    if status == httpx2.codes.TOO_MANY_REQUESTS:
-        raise ModelUnavailable(ModelFault.RATE_LIMITED, retry_after=_pause(response))
-    if status >= 500:
-        raise ModelUnavailable(ModelFault.SERVER_ERROR)
-    raise ModelUnavailable(ModelFault.REJECTED)
-
-
-def _pause(response: httpx2.Response) -> timedelta:
-    try:
-        return min(timedelta(seconds=max(float(response.headers.get("retry-after", "")), 0)), _LONGEST_PAUSE)
-    except (ValueError, OverflowError):
-        return timedelta(seconds=1)
 
 
 def _read(decoder: "msgspec.json.Decoder[_Read]", data: bytes) -> _Read:

@@ -1,0 +1,111 @@
+"""HTTP for calls of models: from the package `openai` straight to aiohttp.
+
+The package sends its requests through a client of httpx2, which readies each of them for what a client of web pages may
+need: cookies, redirects, hooks, authentication. A call of a model needs none of it, and it takes as long as the rest.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+import httpx2
+from yarl import URL
+
+from parley_server.errors import ModelFault, ModelUnavailable
+
+logger = logging.getLogger(__name__)
+
+_url = lru_cache(maxsize=4)(httpx2.URL)
+"""Reading an address takes a fifth of a request, and it is the same each time."""
+_OPEN_CONNECTIONS = 2000
+_CONNECTING = 5.0
+"""Seconds. What a call takes as a whole is bounded by whoever makes it."""
+_LONGEST_PAUSE = timedelta(minutes=2)
+
+
+class ModelHttpClient(httpx2.AsyncClient):
+    """What the package sends its requests with; responses are handed out before their body is read."""
+
+    def __init__(self) -> None:
+        """Connects with its first request: all go to one server, for which the environment may name a proxy."""
+        # What it would send requests with itself is never used, and the certificates for it take long to load.
+        super().__init__(transport=httpx2.AsyncBaseTransport(), trust_env=False)
+        self._session: aiohttp.ClientSession | None = None
+
+    def build_request(self, method: str, url: httpx2.URL | str, **given: Any) -> httpx2.Request:
+        """Builds a request of what the package gives, and adds nothing."""
+        return httpx2.Request(method, _url(str(url)), headers=given["headers"], content=given["content"])
+
+    async def send(self, request: httpx2.Request, **_: Any) -> httpx2.Response:
+        """Sends a request.
+
+        Raises:
+            aiohttp.ClientError: There is no connection, or what came is no HTTP.
+            ModelUnavailable: The status is an error's; then the body is not read.
+        """
+        if self._session is None:
+            self._session = _session_for(str(request.url))
+        response = await self._session.request(
+            request.method,
+            URL(str(request.url), encoded=True),
+            headers=request.headers.multi_items(),
+            data=request.content,
+            allow_redirects=False,
+        )
+        if response.status >= 300:
+            response.release()
+            raise _refusal(response)
+        return httpx2.Response(response.status, headers=response.raw_headers, stream=_Body(response), request=request)
+
+    async def aclose(self) -> None:
+        """Closes its connections."""
+        await super().aclose()
+        if self._session:
+            await self._session.close()
+
+
+class _Body(httpx2.AsyncByteStream):
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._response.content.iter_any()
+
+    async def aclose(self) -> None:
+        self._response.release()
+
+
+def _session_for(url: str) -> aiohttp.ClientSession:
+    address = urlsplit(url)
+    secure = address.scheme == "https"
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            limit=_OPEN_CONNECTIONS,
+            # Plain HTTP needs none of the certificates, which take long to load.
+            ssl=httpx2.create_ssl_context() if secure else True,
+        ),
+        proxy=None if proxy_bypass(address.hostname or "") else getproxies().get(address.scheme),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECTING),
+    )
+
+
+def _refusal(response: aiohttp.ClientResponse) -> ModelUnavailable:
+    logger.warning("the model's server answered with status %d", response.status)
+    if response.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return ModelUnavailable(ModelFault.RATE_LIMITED, retry_after=_pause(response))
+    return ModelUnavailable(ModelFault.SERVER_ERROR if response.status >= 500 else ModelFault.REJECTED)
+
+
+def _pause(response: aiohttp.ClientResponse) -> timedelta:
+    try:
+        return min(timedelta(seconds=max(float(response.headers.get("retry-after", "")), 0)), _LONGEST_PAUSE)
+    except (ValueError, OverflowError):
+        return timedelta(seconds=1)
