@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import grpc
+from openai import AsyncOpenAI
 
 from benchmarks.harness.figures import Figure, interleaved
 from benchmarks.harness.load import HELLO, Load, turns
@@ -53,7 +54,7 @@ def measure() -> Iterator[Figure]:
         bare_fast, bare_slow = closing.enter_context(bare(1)), closing.enter_context(bare(_TOKENS, _GAP))
         for served in (fast, slow, bare_fast, bare_slow):
             turns(served, _TALK, calls=160)
-        yield asyncio.run(_first_token(fast, at_once))
+        yield from asyncio.run(_first_token(fast, at_once, closing.enter_context(bare())))
         measure = f"a reply of {_TOKENS} tokens at once, 16 callers: server CPU of a turn beyond the bare wire's"
         yield replace(_cpu(fast, bare_fast), measure=measure, at_most=3)
         yield replace(_cpu(slow, bare_slow), measure=f"the same, {_GAP * 1000:.0f} ms from token to token")
@@ -61,22 +62,31 @@ def measure() -> Iterator[Figure]:
         yield from asyncio.run(_crowd(closing.enter_context(writing(thinking))))
 
 
-async def _first_token(server: Process, backing: Process) -> Figure:
-    """Asks the model directly and through parley, by turns."""
-    direct: list[float] = []
-    through: list[float] = []
+async def _first_token(server: Process, backing: Process, wire_alone: Process) -> list[Figure]:
+    """Asks the model directly, in two ways, and through parley, by turns."""
     async with (
         aiohttp.ClientSession() as session,
+        AsyncOpenAI(base_url=f"http://{backing.address}/v1", api_key="none") as package,
         grpc.aio.insecure_channel(server.address) as channel,
+        grpc.aio.insecure_channel(wire_alone.address) as bare_channel,
     ):
-        stub = ConversationServiceStub(channel)
+        stub, bare_stub = ConversationServiceStub(channel), ConversationServiceStub(bare_channel)
+        times: dict[str, list[float]] = {name: [] for name in ("parley", "direct", "openai", "bare")}
         for number in range(_PAIRS):
-            direct.append(await _direct(session, backing))
-            through.append(await _until_text(stub, f"first-{number // len(_TALK)}"))
-    added = (statistics.median(through) - statistics.median(direct)) * 1000
-    how = f"medians of {_PAIRS}: {statistics.median(through) * 1000:.2f} ms, {statistics.median(direct) * 1000:.2f} ms"
+            times["parley"].append(await _until_text(stub, f"first-{number // len(_TALK)}"))
+            times["direct"].append(await _direct(session, backing))
+            times["openai"].append(await _direct_by_openai(package))
+            times["bare"].append(await _until_text(bare_stub, "first"))
+    through, direct, package_ms, call = (statistics.median(taken) * 1000 for taken in times.values())
+    how = f"medians of {_PAIRS}: {through:.2f} ms, {direct:.2f} ms"
     measure = "a reply that a model writes: time to the first token added over a direct call of the model's server"
-    return Figure(topic="model", measure=measure, value=added, unit="ms", at_most=2, how=how)
+    beside_openai = "the same, over a direct call through the package `openai`"
+    bare_call = "the same of a server that does nothing: a bare grpc.aio call"
+    return [
+        Figure(topic="model", measure=measure, value=through - direct, unit="ms", at_most=2, how=how),
+        Figure(topic="model", measure=beside_openai, value=through - package_ms, unit="ms", how=f"{package_ms:.2f} ms"),
+        Figure(topic="model", measure=bare_call, value=call, unit="ms"),
+    ]
 
 
 async def _direct(session: aiohttp.ClientSession, backing: Process) -> float:
@@ -86,6 +96,17 @@ async def _direct(session: aiohttp.ClientSession, backing: Process) -> float:
         async for line in response.content:
             if not first and b'"content"' in line:
                 first = time.perf_counter() - began
+    return first
+
+
+async def _direct_by_openai(package: AsyncOpenAI) -> float:
+    began, first = time.perf_counter(), 0.0
+    chunks = await package.chat.completions.create(
+        model="fake", stream=True, messages=[{"role": "user", "content": "hello"}]
+    )
+    async for chunk in chunks:
+        if not first and chunk.choices[0].delta.content:
+            first = time.perf_counter() - began
     return first
 
 

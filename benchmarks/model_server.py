@@ -1,7 +1,7 @@
 """A model's server that costs next to nothing: `python -m benchmarks.model_server PORT [DELAY [TOKENS [GAP]]]`.
 
 It speaks the OpenAI protocol. After DELAY seconds it answers, whole, with no slot found, or, where it is asked to
-stream, with so many TOKENS, GAP seconds apart.
+stream, with so many TOKENS, GAP seconds apart, or all in one piece.
 """
 
 import asyncio

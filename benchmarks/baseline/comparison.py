@@ -17,7 +17,7 @@ from benchmarks.harness.processes import Process, free_port, model, own_cpu, par
 _CALLERS = 16
 _CALLS = 1600
 _LONG = 2000
-_LONG_SESSIONS = ("long-0", "long-1", "long-2", "long-3")
+_LONG_SESSIONS = tuple(f"long-{number}" for number in range(_CALLERS))
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
@@ -48,11 +48,10 @@ def _compare_short(baseline: Process, server: Process) -> Figure:
 
 
 def _compare_long(baseline: Process, server: Process) -> Figure:
-    callers = len(_LONG_SESSIONS)
     loads = interleaved(
         {
-            "baseline": lambda: _post(baseline, calls=25 * callers, callers=callers, sessions=_LONG_SESSIONS),
-            "parley": lambda: turns(server, HELLO, calls=200 * callers, callers=callers, sessions=_LONG_SESSIONS),
+            "baseline": lambda: _post(baseline, calls=5 * _CALLERS, callers=_CALLERS, sessions=_LONG_SESSIONS),
+            "parley": lambda: turns(server, HELLO, calls=100 * _CALLERS, callers=_CALLERS, sessions=_LONG_SESSIONS),
         }
     )
     return _figure(f"the same at {_LONG:,} turns of history, Redis", loads, at_least=50)
@@ -77,7 +76,7 @@ def _fill(backing: Process, server: Process) -> None:
     for session in _LONG_SESSIONS:
         document = {"session_id": session, "messages": [message, reply] * _LONG}
         redis_command(backing, b"SETEX", f"session:{session}".encode(), b"3600", json.dumps(document).encode())
-    turns(server, HELLO, calls=_LONG * len(_LONG_SESSIONS), callers=len(_LONG_SESSIONS), sessions=_LONG_SESSIONS)
+    turns(server, HELLO, calls=_LONG * len(_LONG_SESSIONS), callers=_CALLERS, sessions=_LONG_SESSIONS)
 
 
 def _post(server: Process, *, calls: int, callers: int, sessions: Sequence[str] = ()) -> Load:
