@@ -4,7 +4,7 @@ import pathlib
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from parley_server.assistants.callables import find_callable
 from parley_server.assistants.expressions import Expressions
@@ -21,6 +21,16 @@ Path = tuple[str | int, ...]
 """Where something stands in a definition: keys and indices from the root."""
 
 _T = TypeVar("_T")
+
+
+class Defect(NamedTuple):
+    """What is wrong with a part of a definition, and where."""
+
+    place: Path
+    message: str
+    of_several: bool = False
+    """Whether the part is right by itself, and does not go with what stands beside it."""
+
 
 _MEANT: Mapping[str, str] = {
     **dict.fromkeys(("yes", "true", "affirm", "ok"), "confirm"),
@@ -41,29 +51,29 @@ class Parts:
         self.model = model
         self._folder = folder
         self.expressions = Expressions({name: slot.type for name, slot in model.slots.items()})
-        self.defects: list[tuple[Path, str]] = []
+        self.defects: list[Defect] = []
         self.has_code = False
         """Whether any code of the author was named."""
         self.has_texts = False
         """Whether the model is to write any text."""
 
     def defect(self, path: Path, message: str) -> None:
-        """Writes down what is wrong at a place."""
-        self.defects.append((path, message))
+        """Writes down that what stands at a place does not go with what stands beside it."""
+        self.defects.append(Defect(path, message, of_several=True))
 
     def attempt(self, path: Path, compile_it: Callable[[], _T]) -> _T | None:
         """Compiles a part; a failure is a defect at its place."""
         try:
             return compile_it()
         except (ValueError, re.error) as error:
-            self.defect(path, str(error))
+            self._wrong(path, str(error))
             return None
 
     def known(self, path: Path, name: str, names: Collection[str], kind: str) -> str:
         """The name, if there is such a thing; an empty name is fine."""
         if not name or name in names:
             return name
-        self.defect(path, f"there is no {kind} `{name}`{closest(name, names)}")
+        self._wrong(path, f"there is no {kind} `{name}`{closest(name, names)}")
         return ""
 
     def slots(self, path: Path, names: Sequence[str]) -> tuple[str, ...]:
@@ -116,10 +126,13 @@ class Parts:
         if built_in:
             return built_in
         if re.fullmatch(r"[A-Za-z]\w*", source) and source not in {*NAMES, "true", "false"}:
-            self.defect(path, f"no condition and no intent is called `{source}`{self._meant(source)}")
+            self._wrong(path, f"no condition and no intent is called `{source}`{self._meant(source)}")
             return ALWAYS
         test = self.attempt(path, lambda: self.expressions.condition(source))
         return Condition(source, test) if test else ALWAYS
+
+    def _wrong(self, path: Path, message: str) -> None:
+        self.defects.append(Defect(path, message))
 
     def _meant(self, condition: str) -> str:
         names = [*BUILT_IN, *self.model.intents]

@@ -38,8 +38,8 @@ _OTHER_FILES: Mapping[str, str] = {
 
 def closest(name: str, names: Collection[str]) -> str:
     """A question after the name that was probably meant; empty: none is near."""
-    found = get_close_matches(name, names, n=1, cutoff=0.7)
-    return f": did you mean `{found[0]}`?" if found else ""
+    found = _nearest(name, names)
+    return f": did you mean `{found}`?" if found else ""
 
 
 def schema_defects(error: ValidationError, model: type[BaseModel]) -> list[tuple[tuple[str | int, ...], str]]:
@@ -53,13 +53,33 @@ def schema_defects(error: ValidationError, model: type[BaseModel]) -> list[tuple
     for key, advice in _OTHER_FILES.items():
         if (key,) in mistaken:
             return [((key,), advice)]
-    return [(found["loc"], _words(found, model)) for found in error.errors()]
+    meant = {(*place[:-1], _meant(place, model)) for place in mistaken}
+    # A key that is misspelt is not missing as well.
+    found_wrong = [found for found in error.errors() if found["type"] != "missing" or found["loc"] not in meant]
+    return [(found["loc"], _words(found, model)) for found in found_wrong]
+
+
+def format_keys(model: type[BaseModel], place: Sequence[str | int] | None = None) -> frozenset[str]:
+    """The keys that a format has at a place; None: that it has at any."""
+    root = _schema(model)
+    if place is not None:
+        return frozenset(_keys(root, place))
+    return frozenset(key for schema in (root, *root["$defs"].values()) for key in schema.get("properties", {}))
+
+
+def _nearest(name: str, names: Collection[str]) -> str:
+    return next(iter(get_close_matches(name, names, n=1, cutoff=0.7)), "")
+
+
+def _meant(place: Sequence[str | int], model: type[BaseModel]) -> str:
+    """The key that was probably meant at a place that has none of the format's."""
+    return _nearest(str(place[-1]), format_keys(model, place[:-1]))
 
 
 def _words(found: ErrorDetails, model: type[BaseModel]) -> str:
     kind, place = found["type"], found["loc"]
     if kind == "extra_forbidden":
-        keys = list(_keys(_schema(model), place[:-1]))
+        keys = format_keys(model, place[:-1])
         hint = closest(str(place[-1]), keys) or f": it is one of {', '.join(sorted(keys))}"
         return f"there is no such key{hint}"
     if kind in ("enum", "literal_error"):

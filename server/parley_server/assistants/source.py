@@ -45,11 +45,11 @@ class Source:
         names = []
         for step in path:
             places = self.places.get(id(node), {})
-            child = _child(node, step)
-            if child is not None:
+            held = child(node, step)
+            if held is not None:
                 # What a merge key `<<` has brought in has no place of its own: its mapping's is the nearest.
                 line, column = places.get(step, (line, column))
-                node = child[0]
+                node = held[0]
             elif step is not path[-1]:
                 continue  # It is no step in the file but the schema's word for a kind of value.
             names.append(str(step))
@@ -85,7 +85,7 @@ def read_source(path: Path) -> Source:
     return Source(path.name, built.root, built.places)
 
 
-def _child(node: object, step: str | int) -> tuple[object] | None:
+def child(node: object, step: str | int) -> tuple[object] | None:
     """What stands at a step, alone in a tuple, since it may be None; None: nothing does."""
     if isinstance(node, list):
         return (node[step],) if isinstance(step, int) and step < len(node) else None

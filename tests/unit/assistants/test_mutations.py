@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
-from support.examples import EXAMPLES, copy_code
+from support.examples import EXAMPLES, copy_code, places
 
 from parley_server.assistants.checking.check import check_definition
 from parley_server.assistants.checking.findings import Severity
@@ -100,13 +100,6 @@ def test_no_slip_of_the_pen_goes_unfound(tmp_path: Path, example: Path, mutants_
 
     assert mutants
     assert unfound == []
-
-
-def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Every place of a definition but its root."""
-    for step, inner in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
-        yield (*path, step)
-        yield from places(inner, (*path, step))
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

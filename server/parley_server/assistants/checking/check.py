@@ -2,9 +2,6 @@
 
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
-
-from pydantic import ValidationError
 
 from parley_server.assistants.callables import importing_from
 from parley_server.assistants.chart import Chart
@@ -12,12 +9,9 @@ from parley_server.assistants.checking.conditions import check_conditions
 from parley_server.assistants.checking.findings import Finding, Flaw, finding
 from parley_server.assistants.checking.flows import check_flows
 from parley_server.assistants.checking.names import check_names
-from parley_server.assistants.checking.readings import part
 from parley_server.assistants.checking.values import check_values
-from parley_server.assistants.compiling import Compilation
+from parley_server.assistants.loading import compile_source
 from parley_server.assistants.parts import Path
-from parley_server.assistants.schema import AssistantModel
-from parley_server.assistants.schema_defects import schema_defects
 from parley_server.assistants.source import Source, read_source
 from parley_server.errors import InvalidDefinition
 
@@ -26,7 +20,10 @@ _LEADS = frozenset({"to", "next", "call", "link", "expired", "on"})
 
 
 def check_definition(path: pathlib.Path) -> Sequence[Finding]:
-    """Everything that is wrong with a definition, in the order of the file. What can be read of it is checked."""
+    """Everything that is wrong with a definition, in the order of the file.
+
+    What can be read of it is checked; paths are followed only when the schema refuses nothing.
+    """
     try:
         source = read_source(path)
     except InvalidDefinition as error:
@@ -38,18 +35,13 @@ def check_definition(path: pathlib.Path) -> Sequence[Finding]:
 
 
 def _flaws(source: Source, folder: pathlib.Path) -> Iterator[Flaw]:
-    try:
-        model = AssistantModel.model_validate(source.root)
-    except ValidationError as error:
-        refused = schema_defects(error, AssistantModel)
-        yield from (Flaw(place, message) for place, message in refused)
-        yield from _flaws_of_the_rest(source.root, [place for place, _ in refused], folder)
+    compiled = compile_source(source, folder)
+    yield from (Flaw(defect.place, defect.message) for defect in compiled.defects)
+    if compiled.assistant is None:
+        # Where a part is missing, a path may be as well.
         return
-    compilation = Compilation(model, folder)
-    assistant = compilation.run()
-    yield from (Flaw(place, message) for place, message in compilation.defects)
-    wrong = [place for place, _ in compilation.defects]
-    for flaw in _flaws_of_the_whole(Chart(assistant), source.root):
+    wrong = [defect.place for defect in compiled.defects]
+    for flaw in _flaws_of_the_whole(Chart(compiled.assistant), source.root):
         if not _follows(flaw, wrong):
             yield flaw
 
@@ -68,26 +60,3 @@ def _follows(flaw: Flaw, wrong: Sequence[Path]) -> bool:
         place[: len(flaw.place)] == flaw.place or (place[:2] == flow and not _LEADS.isdisjoint(place[3:]))
         for place in wrong
     )
-
-
-def _flaws_of_the_rest(root: Mapping[str, object], refused: Sequence[Path], folder: pathlib.Path) -> Iterator[Flaw]:
-    """What is wrong with a definition besides what the schema refuses, if what is left is a definition."""
-    rest = deepcopy(root)
-    for place in refused:
-        _remove(rest, place)
-    try:
-        compilation = Compilation(AssistantModel.model_validate(rest), folder)
-    except ValidationError:
-        return
-    compilation.run()
-    beside = {place[:-1] for place in refused}
-    for place, message in compilation.defects:
-        # What stands beside something that was taken out may be wrong for that reason alone.
-        if not any(place[: len(other)] == other for other in beside if other):
-            yield Flaw(place, message)
-
-
-def _remove(root: object, place: Path) -> None:
-    parent = part(root, place[:-1])
-    if isinstance(parent, dict) and place[-1] in parent:
-        del parent[place[-1]]
