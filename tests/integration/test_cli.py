@@ -17,6 +17,7 @@ from support.terminals import PARLEY, Server, Terminal, environment, run, servin
 
 import parley
 from parley_server.cli import commands
+from parley_server.cli.calling import why
 from parley_server.settings import Settings
 
 ANOTHER = "assistant: another\nflows: {main: {states: {start: {say: Another one.}}}}\n"
@@ -196,7 +197,10 @@ def test_a_command_whose_packages_are_missing_says_how_to_get_them(package: str,
     )
 
     assert ended.returncode == 1
-    assert ended.stderr == f"parley: the commands need more packages ({package}): pip install 'parley[server]'\n"
+    assert ended.stderr == (
+        f"parley: the commands need more packages ({package}): install parley with its extra `server`: "
+        "pip install '.[server]' in its source\n"
+    )
 
 
 # Talking.
@@ -277,16 +281,37 @@ def test_a_turn_that_is_refused_is_a_line_and_the_conversation_goes_on(
     assert talk.ended()[0] == 0
 
 
-@pytest.mark.parametrize("command", [["chat"], ["session", "get", "s-1"], ["session", "end", "s-1"]])
-def test_without_a_server_a_command_says_so_at_once(command: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [
+        (["chat"], ", or --start-server"),
+        (["explain", "hi"], ""),
+        (["session", "get", "s-1"], ""),
+        (["session", "follow", "s-1"], ""),
+        (["session", "end", "s-1"], ""),
+    ],
+)
+def test_without_a_server_a_command_says_so_at_once(command: list[str], more: str) -> None:
     address = f"127.0.0.1:{free_port()}"
 
     ended = invoke(*command, "--address", address)
 
     assert ended.exit_code == 1
-    assert ended.stderr.startswith("Error: ")
-    assert address in ended.stderr
+    assert ended.stderr == f"Error: no server answers at {address}: `parley serve` starts one{more}\n"
     assert isinstance(ended.exception, SystemExit)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (parley.Reason.UNSPECIFIED, "no server answers at here:1: `parley serve` starts one"),
+        (parley.Reason.STORE_UNAVAILABLE, "the text"),
+    ],
+)
+def test_a_server_that_goes_away_is_told_from_one_that_refuses(reason: parley.Reason, said: str) -> None:
+    error = parley.Unavailable("the text", status=grpc.StatusCode.UNAVAILABLE, reason=reason)
+
+    assert why(error, "here:1") == said
 
 
 # Looking at sessions.

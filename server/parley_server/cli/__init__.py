@@ -2,6 +2,8 @@
 
 import sys
 
+from parley_server.extras import how_to_install
+
 
 def main() -> None:
     """Runs the command that the arguments name."""
@@ -11,4 +13,4 @@ def main() -> None:
 
         parley(prog_name="parley")
     except ModuleNotFoundError as error:
-        sys.exit(f"parley: the commands need more packages ({error.name}): pip install 'parley[server]'")
+        sys.exit(f"parley: the commands need more packages ({error.name}): {how_to_install('server')}")

@@ -4,18 +4,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
-from queue import Empty, SimpleQueue
 
 import click
-import grpc
 
 import parley
+from parley_server.cli.calling import answers, calling, no_server, why
 from parley_server.cli.printing import print_standing, printable
 
 _START_TIME = timedelta(seconds=20)
-_KNOCK_TIME = timedelta(seconds=5)
 _KNOCK_EVERY = timedelta(milliseconds=100)
 
 
@@ -23,16 +21,16 @@ def converse(address: str, *, session_id: str | None, assistant: str, start_serv
     """Talks until the end of the input, and says how to go on later.
 
     Raises:
-        ClickException: No server answers at the address.
+        ClickException: No server answers at the address, or none can be started there.
     """
-    with _server(address, start=start_server), parley.Client(address) as client:
+    with _server(address, start=start_server), calling(address, retry=parley.RetryPolicy()) as client:
         conversation = client.conversation(session_id, assistant=assistant)
         click.echo(f"session {conversation.session_id}; an empty line or Ctrl-D ends")
         while message := _ask():
             try:
                 _take_turn(conversation, message)
             except parley.ParleyError as error:
-                click.secho(f"  {error}", fg="red")
+                click.secho(f"  {why(error, address)}", fg="red")
         starting = " --start-server" if start_server else ""
         click.echo(f"\nto go on: parley chat --address {address} --session {conversation.session_id}{starting}")
 
@@ -61,30 +59,19 @@ def _ask() -> str:
 @contextmanager
 def _server(address: str, *, start: bool) -> Iterator[None]:
     """Starts a server at the address unless one answers there, and stops it at the end."""
-    if _answers(address):
+    if answers(address):
         yield
         return
     if not start:
-        raise click.ClickException(f"no server answers at {address}: `parley serve` starts one, or --start-server")
+        raise click.ClickException(f"{no_server(address)}, or --start-server")
     command = [sys.executable, "-m", "parley_server", "serve", "--listen", address, "--log-level", "warning"]
     with subprocess.Popen(command) as process:  # noqa: S603  # our own command; the address is an argument of it
         try:
             deadline = time.monotonic() + _START_TIME.total_seconds()
-            while not _answers(address):
+            while not answers(address):
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise click.ClickException(f"no server could be started at {address}")
                 time.sleep(_KNOCK_EVERY.total_seconds())
             yield
         finally:
             process.terminate()
-
-
-def _answers(address: str) -> bool:
-    states: SimpleQueue[grpc.ChannelConnectivity] = SimpleQueue()
-    with grpc.insecure_channel(address) as channel, suppress(Empty):
-        channel.subscribe(states.put, try_to_connect=True)
-        while (state := states.get(timeout=_KNOCK_TIME.total_seconds())) is not grpc.ChannelConnectivity.READY:
-            if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
-                return False
-        return True
-    return False

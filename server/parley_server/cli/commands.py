@@ -79,9 +79,10 @@ def chat(address: str, session_id: str | None, assistant: str, start_server: boo
 @click.option("--assistant", default="", help="The assistant; else the server's default one.")
 def explain(address: str, message: str, session_id: str, assistant: str) -> None:
     """Say what a turn would do and why, without taking it."""
+    from parley_server.cli.calling import calling
     from parley_server.cli.printing import print_explanation
 
-    with _clear_errors(), client.Client(address, retry=None) as server:
+    with calling(address) as server:
         print_explanation(server.say(message, session_id=session_id, assistant=assistant, dry_run=True))
 
 
@@ -96,9 +97,10 @@ def session() -> None:
 @click.option("--history", is_flag=True, help="Print the turns too.")
 def get_session(address: str, session_id: str, history: bool) -> None:
     """Print a session."""
+    from parley_server.cli.calling import calling
     from parley_server.cli.printing import print_session, print_turn
 
-    with _clear_errors(), client.Client(address, retry=None) as server:
+    with calling(address) as server:
         print_session(server.get_session(session_id))
         if history:
             for turn in server.history(session_id):
@@ -110,9 +112,10 @@ def get_session(address: str, session_id: str, history: bool) -> None:
 @click.argument("session_id")
 def follow_session(address: str, session_id: str) -> None:
     """Print a session, and its turns as they are committed, until it ends."""
+    from parley_server.cli.calling import calling
     from parley_server.cli.printing import print_session, print_turn
 
-    with _clear_errors(), client.Client(address) as server:
+    with calling(address, retry=client.RetryPolicy()) as server:
         for update in server.follow(session_id, after_turn=0):
             print_session(update) if isinstance(update, client.Session) else print_turn(update)
         click.echo("the session has ended")
@@ -125,9 +128,10 @@ def follow_session(address: str, session_id: str) -> None:
 @click.option("--allow-missing", is_flag=True, help="Succeed when there is no such session.")
 def end_session(address: str, session_id: str, history: bool, allow_missing: bool) -> None:
     """End a session and print its last state."""
+    from parley_server.cli.calling import calling
     from parley_server.cli.printing import print_session, print_turn
 
-    with _clear_errors(), client.Client(address, retry=None) as server:
+    with calling(address) as server:
         ended = server.end_session(session_id, include_history=history, allow_missing=allow_missing)
         if ended.session:
             print_session(ended.session)
@@ -200,7 +204,7 @@ def _clear_errors() -> Iterator[None]:
     """Says what went wrong in a sentence; a traceback is for faults alone."""
     try:
         yield
-    except (ParleyError, client.ParleyError) as error:
+    except ParleyError as error:
         raise click.ClickException(str(error)) from error
     except CancelledError as error:
         # A second signal did not wait for what was open.
