@@ -4,6 +4,7 @@ The kernel spreads connections over the workers. They share the store, so any of
 process serves nothing: it passes signals on, and starts a worker again that died.
 """
 
+import asyncio
 import logging
 import multiprocessing
 import os
@@ -20,6 +21,7 @@ from types import FrameType
 from parley_server import app, logs
 from parley_server.errors import InvalidSettings, ParleyError
 from parley_server.settings import Settings
+from parley_server.stores.registry import open_store
 
 logger = logging.getLogger(__name__)
 
@@ -31,10 +33,17 @@ def serve_with_workers(settings: Settings) -> None:
     """Serves with `settings.workers` processes until SIGTERM or SIGINT.
 
     Raises:
-        InvalidSettings: The port is taken, or a worker could not start.
+        InvalidSettings: The port is taken, the store is not what is asked of it, or a worker could not start.
+        StoreUnavailable: The store does not answer.
     """
+    # What is wrong with the store is said once, and not by each worker.
+    asyncio.run(_try_store(settings))
     with _reserved_port(settings.listen) as listen:
         _Group(replace(settings, listen=listen)).run()
+
+
+async def _try_store(settings: Settings) -> None:
+    await (await open_store(settings.store, settings.store_options)).close()
 
 
 class _Group:

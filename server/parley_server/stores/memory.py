@@ -37,7 +37,10 @@ async def open_url(url: str, options: StoreOptions) -> "InMemoryStore":
     if url.partition("://")[2].strip("/"):
         raise InvalidSettings("memory:// takes nothing after it")
     if options.shared:
-        raise InvalidSettings("memory:// keeps sessions inside one process: it can not serve several workers")
+        raise InvalidSettings(
+            "memory:// keeps sessions inside one process, so that several workers can not share them: serve with one "
+            "worker, or from another store, such as sqlite:///parley.db"
+        )
     return InMemoryStore(clock=options.clock)
 
 
