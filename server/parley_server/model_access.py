@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from parley_server.core.generation import Nlu
 from parley_server.errors import InvalidSettings
+from parley_server.extras import how_to_install
 from parley_server.models.access import ModelAccess
 from parley_server.models.calls import ModelCalls, ModelLimits
 from parley_server.models.secret import Secret, find_key
@@ -16,6 +17,10 @@ logger = logging.getLogger(__name__)
 
 _NO_KEY = "none"
 """What a server is sent that asks for no key."""
+_WITHOUT = (
+    "messages are understood by the rules alone, and where the model is to write (`generate`) its `otherwise` is said, "
+    "without which the turn fails"
+)
 
 
 def open_model(settings: Settings) -> ModelAccess | None:
@@ -29,13 +34,13 @@ def open_model(settings: Settings) -> ModelAccess | None:
         missing = "no key and no --base-url" if settings.model else "no --model"
         wanted = bool(settings.model) or settings.nlu in (Nlu.OPENAI, Nlu.CASCADE)
         level = logging.WARNING if wanted else logging.INFO
-        logger.log(level, "%s: messages are understood by the rules alone", missing)
+        logger.log(level, "%s: %s", missing, _WITHOUT)
         return None
     try:
         # It takes a second to import, which a server without a model does not pay.
         from parley_server.models.openai import OpenAIProvider  # noqa: PLC0415
     except ImportError as error:
-        raise InvalidSettings("--model needs the extra `openai`: pip install 'parley[openai]'") from error
+        raise InvalidSettings(f"--model needs more packages: {how_to_install('openai')}") from error
     provider = OpenAIProvider(
         model=settings.model,
         key=key or Secret(_NO_KEY),

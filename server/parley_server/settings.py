@@ -47,7 +47,7 @@ class Settings:
         "where the rules leave something open); without it cascade where there is a model.",
     )
     model: str = _setting(
-        "", "The language model's name; with a key, or a base URL, it is asked. Needs the extra `openai`."
+        "", "The language model's name; with a key, or a base URL, it understands and writes. Needs the extra `openai`."
     )
     base_url: str = _setting("", "Where the model is served, by the OpenAI protocol; without it at OpenAI.")
     api_key_file: str = _setting(

@@ -37,7 +37,10 @@ def test_without_a_model_that_is_said_once(
     assert open_model(settings) is None
     (record,) = caplog.records
     assert record.levelno == level
-    assert record.getMessage() == f"{missing}: messages are understood by the rules alone"
+    assert record.getMessage() == (
+        f"{missing}: messages are understood by the rules alone, and where the model is to write (`generate`) its "
+        "`otherwise` is said, without which the turn fails"
+    )
 
 
 @pytest.mark.parametrize("base_url", ["", "http://127.0.0.1:9/v1"])
@@ -59,5 +62,7 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openai", None)
     monkeypatch.delitem(sys.modules, "parley_server.models.openai", raising=False)
 
-    with pytest.raises(InvalidSettings, match=r"pip install 'parley\[openai\]'"):
+    with pytest.raises(
+        InvalidSettings, match=r"--model needs more packages: .* `openai`: pip install '\.\[openai\]' in its source"
+    ):
         open_model(Settings(model="m", base_url="http://127.0.0.1:9/v1"))

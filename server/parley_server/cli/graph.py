@@ -9,6 +9,7 @@ from parley_server.assistants.coverage import read_coverage
 from parley_server.assistants.graphing.dot import draw_svg
 from parley_server.assistants.graphing.mermaid import draw_mermaid
 from parley_server.assistants.loading import load_assistant
+from parley_server.extras import how_to_install
 
 
 def draw(file: Path, *, form: str, output: Path | None, coverage_file: Path | None) -> None:
@@ -23,8 +24,8 @@ def draw(file: Path, *, form: str, output: Path | None, coverage_file: Path | No
     try:
         picture = draw_svg(chart, coverage) if form == "svg" else draw_mermaid(chart, coverage)
     except ModuleNotFoundError as error:
-        message = f"SVG needs one more package ({error.name}): pip install 'parley[graph]'; `--format mermaid` does not"
-        raise click.ClickException(message) from error
+        text = f"SVG needs one more package ({error.name}), and `--format mermaid` none: {how_to_install('graph')}"
+        raise click.ClickException(text) from error
     if output is None:
         click.echo(picture, nl=False)
         return

@@ -6,7 +6,7 @@
 | `file:///DIRECTORY` | `FileStore` in an absolute directory |
 | `sqlite:///PATH` | `SqliteStore` in a file, relative to where the server was started |
 | `sqlite:////PATH` | the same with an absolute path (mind the fourth slash) |
-| `redis://`, `rediss://`, `redis+sentinel://`, `redis+cluster://` | `RedisStore`; needs the extra `parley[redis]` |
+| `redis://`, `rediss://`, `redis+sentinel://`, `redis+cluster://` | `RedisStore`; needs the extra `redis` |
 | any other scheme | the entry point of that name in the group `parley.stores` |
 
 An entry point names an `Opener`. This module must not import a store before it is asked for.
@@ -17,6 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TypeAlias
 
 from parley_server.errors import InvalidSettings
+from parley_server.extras import how_to_install
 from parley_server.stores.options import StoreOptions
 from parley_server.stores.protocol import StateStore
 
@@ -81,6 +82,6 @@ def _opener(url: str) -> Opener:
         opener: Opener = points[scheme].load()
     except ModuleNotFoundError as error:
         if error.name == "hiredis":
-            raise InvalidSettings(f"{scheme}:// needs one more package: pip install 'parley[redis]'") from error
+            raise InvalidSettings(f"{scheme}:// needs one more package: {how_to_install('redis')}") from error
         raise
     return opener

@@ -85,7 +85,7 @@ async def test_a_missing_package_is_named_by_its_extra(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(EntryPoint, "load", fail)
 
-    with pytest.raises(InvalidSettings, match=r"pip install 'parley\[redis\]'"):
+    with pytest.raises(InvalidSettings, match=r"its extra `redis`: pip install '\.\[redis\]' in its source"):
         await open_store("redis://localhost")
 
 
