@@ -11,7 +11,7 @@ TESTS ?= tests
 .PHONY: help run chat test test-faults check lint types format protos docs release-protos lock setup bench bench-readme bench-nlu clean
 
 help: ## Show what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/; s/%/NAME/' | expand -t 16
 
 run: $(INSTALLED) ## Set up, and serve on the embedded defaults: no key, no other server
 	$(BIN)/parley serve
@@ -62,13 +62,13 @@ lock: ## Install the newest versions and pin them in constraints.txt
 
 setup: $(INSTALLED) ## Set up .venv with the pinned versions
 
-bench: $(BENCH_INSTALLED) ## Run all benchmarks of speed, in ten minutes; bench-NAME runs one of them
+bench: $(BENCH_INSTALLED) ## Run all benchmarks of speed, in ten minutes
 	$(BIN)/python -m benchmarks --json benchmarks/results.json
 
 bench-readme: $(INSTALLED) ## Write the figures of the last `make bench` into the README
 	$(BIN)/python -m benchmarks --readme benchmarks/results.json
 
-bench-%: $(BENCH_INSTALLED)
+bench-%: $(BENCH_INSTALLED) ## Run one of them: bench-wire, bench-stores, bench-model …
 	$(BIN)/python -m benchmarks $*
 
 bench-nlu: $(INSTALLED) ## Score understanding on the sample data in ../shared/data or PARLEY_DATA

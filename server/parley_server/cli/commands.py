@@ -141,7 +141,14 @@ def end_session(address: str, session_id: str, history: bool, allow_missing: boo
 
 @parley.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print what is found: a line each, or JSON for programs.",
+)
 def check(files: tuple[Path, ...], form: str) -> None:
     """Report every defect of definitions: what is refused, what can not be reached, left or said.
 
@@ -155,7 +162,14 @@ def check(files: tuple[Path, ...], form: str) -> None:
 
 @parley.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(["svg", "mermaid"]), default="svg", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["svg", "mermaid"]),
+    default="svg",
+    show_default=True,
+    help="The kind of picture; SVG needs the extra `graph`.",
+)
 @click.option("--output", type=click.Path(path_type=Path), help="Where to write it; else to the standard output.")
 @click.option("--coverage", type=click.Path(path_type=Path), help="Colour what tests covered: their --coverage-out.")
 def graph(file: Path, form: str, output: Path | None, coverage: Path | None) -> None:
@@ -185,7 +199,9 @@ def rehearse(files: tuple[Path, ...], junit: Path | None, coverage_out: Path | N
 
 @parley.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--store", envvar="PARLEY_STORE", required=True, help="The URL of the store.")
+@click.option(
+    "--store", envvar="PARLEY_STORE", default=Settings().store, show_default=True, help="The URL of the store."
+)
 @click.option("--dry-run", is_flag=True, required=True, help="Only look: sessions move by themselves, with a turn.")
 def migrate(files: tuple[Path, ...], store: str, dry_run: bool) -> None:  # noqa: ARG001  # there is but one way
     """List what becomes of the stored sessions when these definitions are served: kept, mapped or blocked.
