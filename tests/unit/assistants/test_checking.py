@@ -84,7 +84,7 @@ FLOWS: Mapping[str, tuple[str, *tuple[tuple[Severity, str, str], ...]]] = {
     ),
     "filled on some path only": (
         "{ask: {collect: [name, day], on: [{when: deny, to: end}], next: end}, end: {say: '{{ slots.name }}'}}",
-        (WARNING, "end.say", "`slots.name` may have no value here"),
+        (WARNING, "end.say", "`slots.name` may have no value here, by the path main/ask → main/end"),
     ),
     "cleared on the way": (
         "{ask: {collect: [name, day], next: more}, more: {clear: [day], say: '{{ slots.day }}'}}",
@@ -188,7 +188,7 @@ def test_a_flow_that_does_not_lead_where_it_should_is_found(tmp_path: Path, name
             "intents: {x: {examples: [hey], say: 'You gave {{ slots.day }}'}}",
             "intents.x.say",
             WARNING,
-            "`slots.day` may have no value here",
+            "`slots.day` may have no value here, by the path main/ask",
         ),
         (
             "branches: [{name: x, when: help, say: x}, {name: y, when: help, say: y}]",

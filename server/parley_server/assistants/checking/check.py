@@ -9,7 +9,7 @@ from parley_server.assistants.checking.conditions import check_conditions
 from parley_server.assistants.checking.findings import Finding, Flaw, finding
 from parley_server.assistants.checking.flows import check_flows
 from parley_server.assistants.checking.names import check_names
-from parley_server.assistants.checking.values import check_values
+from parley_server.assistants.checking.unfilled import check_values
 from parley_server.assistants.loading import compile_source
 from parley_server.assistants.parts import Path
 from parley_server.assistants.source import Source, read_source

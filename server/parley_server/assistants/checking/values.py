@@ -1,20 +1,17 @@
-"""Values that are not there: slots that are read where no path, or not every path, has filled them.
+"""Values: which slots have one at each state, by every path or by some.
 
 What counts as filling a slot is a form that collects it, an assignment, a call's input or output, and code, which can
 fill any. A slot that nothing in the definition fills is taken to come from callers, or from what users say unasked.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 
 from parley_server.assistants.chart import Chart, Way, WayKind
-from parley_server.assistants.checking.findings import Flaw, Severity
-from parley_server.assistants.checking.readings import Reading, part, readings
-from parley_server.assistants.parts import Path
-from parley_server.core.conditions import ALWAYS, CHANGE, INPUT
+from parley_server.core.conditions import CHANGE
 from parley_server.core.context import Frame
 from parley_server.core.flow import DialogState
 from parley_server.core.slots import GiveUp
@@ -63,31 +60,43 @@ class Values:
     @property
     def anywhere(self) -> Known:
         """What is known where a conversation waits, wherever that is."""
-        known = [self.asked(frame) for frame in self._entering if self._rests(frame) and self._returned(frame)]
+        known = [self.asked(frame) for frame in self._entering if self.waits(frame)]
         return reduce(or_, known) if known else self._nothing
 
     def reached(self, frame: Frame) -> bool:
         """Whether any path leads to a state."""
         return frame in self._entering
 
-    def said(self, frame: Frame) -> Known:
-        """What is known when a state says its text."""
+    def waits(self, frame: Frame) -> bool:
+        """Whether a conversation may wait at a state."""
         state = self.chart.states[frame]
-        return self._entering[frame].cleared(state.clear).filled(state.assign)
+        over = state.final and frame.flow in self.chart.assistant.flows
+        return bool(state.form or state.transitions or state.handoff or over) and self.returns(frame)
 
-    def asked(self, frame: Frame) -> Known:
+    def said(self, frame: Frame, entering: Known | None = None) -> Known:
+        """What is known when a state says its text.
+
+        Args:
+            frame: The state.
+            entering: What is known when a conversation comes there; None: what all paths know. So for what follows.
+        """
+        state = self.chart.states[frame]
+        known = self._entering[frame] if entering is None else entering
+        return known.cleared(state.clear).filled(state.assign)
+
+    def asked(self, frame: Frame, entering: Known | None = None) -> Known:
         """What is known when a state waits: after its code has run, and what it calls has handed back."""
         state = self.chart.states[frame]
-        known = self.said(frame)
+        known = self.said(frame, entering)
         if state.run:
             known = known.filled((), self._all)
         if state.call:
             known = self._handed_back(frame, known.filled(state.call.inputs)).filled(state.call.outputs)
         return known.filled((), state.form.slots if state.form else ())
 
-    def complete(self, frame: Frame) -> Known:
+    def complete(self, frame: Frame, entering: Known | None = None) -> Known:
         """What is known when a state's form is complete."""
-        return self.asked(frame).filled(self._collected_surely(self.chart.states[frame]))
+        return self.asked(frame, entering).filled(self._collected_surely(self.chart.states[frame]))
 
     def _collected_surely(self, state: DialogState) -> Iterator[str]:
         definitions = self.chart.assistant.slots.definitions
@@ -101,19 +110,20 @@ class Values:
         before, anywhere = dict(self._entering), self.anywhere
         # There and back again: ways mostly lead on or back in the order of the file, so that few rounds are needed.
         for way in (*self.chart.ways, *reversed(self.chart.ways)):
-            if way.origin in self._entering and (way.kind is WayKind.CALL or self._returned(way.origin)):
-                self._enter(way.target, self._along(way))
+            if way.origin in self._entering and (way.kind is WayKind.CALL or self.returns(way.origin)):
+                self._enter(way.target, self.along(way))
         for entrance in self.chart.entrances:
             self._enter(entrance.target, anywhere.cleared(entrance.clear))
         return self._entering != before
 
-    def _along(self, way: Way) -> Known:
+    def along(self, way: Way, entering: Known | None = None) -> Known:
+        """What is known at the end of a way."""
         if way.kind is WayKind.NEXT:
-            return self.complete(way.origin).filled(self._present(way))
+            return self.complete(way.origin, entering).filled(self._present(way))
         if way.kind is WayKind.CALL:
             call = self.chart.states[way.origin].call
-            return self.said(way.origin).filled(call.inputs if call else ())
-        known = self.asked(way.origin)
+            return self.said(way.origin, entering).filled(call.inputs if call else ())
+        known = self.asked(way.origin, entering)
         if way.label == CHANGE.name:
             # A change may be that a value was taken back.
             known = Known(known.surely & self._internal, known.maybe)
@@ -133,7 +143,7 @@ class Values:
         entering = self._entering.get(frame)
         self._entering[frame] = entering | known if entering else known
 
-    def _returned(self, frame: Frame) -> bool:
+    def returns(self, frame: Frame) -> bool:
         """Whether what a state calls is known to hand back, if it calls anything."""
         return not self._called(frame) or bool(self._ends(frame))
 
@@ -164,13 +174,6 @@ class Values:
             cleared.update(self.chart.states[frame].clear, *(way.clear for way in self.chart.ways_from(frame)))
         return frozenset(cleared)
 
-    def _rests(self, frame: Frame) -> bool:
-        """Whether a conversation may wait at a state."""
-        state = self.chart.states[frame]
-        return bool(state.form or state.transitions or state.handoff) or (
-            state.final and frame.flow in self.chart.assistant.flows
-        )
-
     def _from_aside(self) -> frozenset[str]:
         """The slots that may have a value anywhere: no path leads to them, or one that may be taken at any time."""
         called = [entrance.target for entrance in self.chart.entrances if entrance.calls]
@@ -181,63 +184,3 @@ class Values:
             filled |= {*state.assign, *(state.form.slots if state.form else ())}
             filled |= {*state.call.inputs, *state.call.outputs} if state.call else set()
         return frozenset(anywhere | (self._all - elsewhere))
-
-
-def check_values(chart: Chart, root: Mapping[str, object]) -> Iterator[Flaw]:
-    """Compares what each text and expression reads with what is known where it is used.
-
-    Args:
-        chart: The chart of the definition.
-        root: The definition as it was read from its file.
-    """
-    values = Values(chart)
-    for frame in chart.states:
-        if values.reached(frame):
-            yield from _state_flaws(values, frame, root)
-    for section in ("intents", "branches", "fallback", "texts"):
-        for reading in readings(root.get(section), (section,)):
-            yield from _flaws(reading, values.anywhere)
-
-
-def _state_flaws(values: Values, frame: Frame, root: Mapping[str, object]) -> Iterator[Flaw]:
-    place = values.chart.place(frame)
-    for reading in readings(part(root, place), place):
-        yield from _flaws(reading, _known_at(values, frame, reading.place[len(place) :]))
-        if reading.place == (*place, "say") and _repeats_after_change(values.chart, frame):
-            for name in sorted(reading.slots & values.said(frame).surely):
-                text = f"`slots.{name}` has no value here when the user takes it back, and no way leads out on `change`"
-                yield Flaw(reading.place, text, Severity.WARNING)
-    known = values.asked(frame)
-    form = values.chart.states[frame].form
-    for name in form.slots if form else ():
-        slot = ("slots", name)
-        for reading in readings(part(root, slot), slot):
-            if reading.place[2] != "validate":
-                there = known.filled([name]) if reading.place[2] == "confirm" else known
-                yield from _flaws(reading, there, f" when `{frame}` asks for it")
-        if name in values.complete(frame).surely:
-            # A form asks in order, so that the next slot's question may name this one.
-            known = known.filled([name])
-
-
-def _known_at(values: Values, frame: Frame, key: Path) -> Known:
-    """What is known where a key of a state is read."""
-    if key[0] == "next":
-        return values.complete(frame)
-    return values.asked(frame) if key[0] == "on" or "outputs" in key else values.said(frame)
-
-
-def _repeats_after_change(chart: Chart, frame: Frame) -> bool:
-    """Whether a state says its text again, as its question, when a user has taken back a value that it names."""
-    state = chart.states[frame]
-    leaving = {transition.when for transition in state.transitions}
-    asks = bool(leaving) and not state.form and frame.flow in chart.assistant.flows
-    return asks and leaving.isdisjoint({CHANGE, INPUT, ALWAYS})
-
-
-def _flaws(reading: Reading, known: Known, when: str = "") -> Iterator[Flaw]:
-    for name in sorted(reading.slots - known.maybe):
-        yield Flaw(reading.place, f"no path has filled `slots.{name}` here{when}")
-    if not reading.expression:
-        for name in sorted((reading.slots & known.maybe) - known.surely):
-            yield Flaw(reading.place, f"`slots.{name}` may have no value here{when}", Severity.WARNING)

@@ -1,0 +1,58 @@
+"""The path by which a slot may be empty: the shortest one, from where a conversation begins or an intent leads in."""
+
+from pathlib import Path
+
+import pytest
+from support.servers import definition
+
+from parley_server.assistants.checking.check import check_definition
+
+SLOTS = "assistant: a\nslots: {name: {type: string}, day: {type: date}}\n"
+
+
+def empty(folder: Path, rest: str) -> list[str]:
+    """What is found of slots that may be empty."""
+    messages = [one.message for one in check_definition(definition(folder, SLOTS + rest))]
+    return [message for message in messages if "may have no value" in message]
+
+
+@pytest.mark.parametrize(
+    ("states", "path"),
+    [
+        (
+            "ask: {collect: [name, day], next: more}, more: {next: sure}, sure: {on: [{when: confirm, to: end}, "
+            "{when: deny, to: end, clear: [day]}]}",
+            "main/ask → main/more → main/sure → main/end",
+        ),
+        (
+            "hello: {on: [{when: deny, to: far}, {when: confirm, to: ask}]}, far: {next: farther}, "
+            "farther: {next: end}, ask: {collect: [name], on: [{when: deny, to: end}], next: more}, "
+            "more: {collect: [day], next: end}",
+            "main/hello → main/ask → main/end",
+        ),
+        (
+            "ask: {collect: [name, day], next: sure}, sure: {on: [{when: change, to: end}, {when: confirm, to: good}]}, "
+            "good: {next: end}",
+            "main/ask → main/sure → main/end",
+        ),
+        (
+            "hello: {call: s, next: end}, ask: {collect: [day], next: end}",
+            "main/hello → main/end",
+        ),
+    ],
+)
+def test_it_is_told_by_its_states(tmp_path: Path, states: str, path: str) -> None:
+    called = "sub_conversations: {s: {states: {t: {collect: [day], on: [{when: deny, to: u}], next: u}, u: {say: U.}}}}"
+    flows = f"flows: {{main: {{states: {{{states}, end: {{say: '{{{{ slots.day }}}}'}}}}}}}}\n"
+
+    assert empty(tmp_path, flows + called) == [f"`slots.day` may have no value here, by the path {path}"]
+
+
+def test_it_may_begin_with_an_intent(tmp_path: Path) -> None:
+    flows = (
+        "flows:\n  main: {states: {ask: {collect: [name, day], next: end}, end: {say: Bye.}}}\n"
+        "  other: {states: {over: {say: '{{ slots.name }}'}}}\n"
+        "intents: {x: {examples: [hey], start: other}}\n"
+    )
+
+    assert empty(tmp_path, flows) == ["`slots.name` may have no value here, by the path intent x → other/over"]
