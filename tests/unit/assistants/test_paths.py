@@ -20,19 +20,25 @@ def empty(folder: Path, rest: str) -> list[str]:
     ("states", "path"),
     [
         (
-            "ask: {collect: [name, day], next: more}, more: {next: sure}, sure: {on: [{when: confirm, to: end}, "
-            "{when: deny, to: end, clear: [day]}]}",
+            (
+                "ask: {collect: [name, day], next: more}, more: {next: sure}, sure: {on: [{when: confirm, to: end}, "
+                "{when: deny, to: end, clear: [day]}]}"
+            ),
             "main/ask → main/more → main/sure → main/end",
         ),
         (
-            "hello: {on: [{when: deny, to: far}, {when: confirm, to: ask}]}, far: {next: farther}, "
-            "farther: {next: end}, ask: {collect: [name], on: [{when: deny, to: end}], next: more}, "
-            "more: {collect: [day], next: end}",
+            (
+                "hello: {on: [{when: deny, to: far}, {when: confirm, to: ask}]}, far: {next: farther}, "
+                "farther: {next: end}, ask: {collect: [name], on: [{when: deny, to: end}], next: more}, "
+                "more: {collect: [day], next: end}"
+            ),
             "main/hello → main/ask → main/end",
         ),
         (
-            "ask: {collect: [name, day], next: sure}, sure: {on: [{when: change, to: end}, {when: confirm, to: good}]}, "
-            "good: {next: end}",
+            (
+                "ask: {collect: [name, day], next: sure}, sure: {on: [{when: change, to: end}, "
+                "{when: confirm, to: good}]}, good: {next: end}"
+            ),
             "main/ask → main/sure → main/end",
         ),
         (
