@@ -1,4 +1,4 @@
-"""The reference of the definition format says what the models say."""
+"""The reference of definitions and of test scripts says what the models say."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,9 +6,12 @@ from typing import Any
 
 import fastjsonschema
 import pytest
-from support.examples import EXAMPLES
+from pydantic import BaseModel
+from support.examples import EXAMPLES, SCRIPTS
 
 from parley_server.assistants.reference import json_schema, reference, write
+from parley_server.assistants.rehearsal.script import ScriptModel
+from parley_server.assistants.schema import AssistantModel
 from parley_server.assistants.source import read_source
 
 ROOT = Path(__file__).parents[2]
@@ -17,12 +20,15 @@ ROOT = Path(__file__).parents[2]
 def test_the_reference_is_not_stale(tmp_path: Path) -> None:
     write(tmp_path)
 
+    names = {file.name for file in tmp_path.iterdir()}
+    assert names == {"assistant.schema.json", "assistants.md", "script.schema.json", "scripts.md"}
     for file in tmp_path.iterdir():
         assert file.read_text() == (ROOT / "docs" / file.name).read_text(), "run `make docs`"
 
 
-def test_every_key_is_explained() -> None:
-    schema = json_schema()
+@pytest.mark.parametrize("model", [AssistantModel, ScriptModel])
+def test_every_key_is_explained(model: type[BaseModel]) -> None:
+    schema = json_schema(model)
     models = {"": schema, **{name: model for name, model in schema["$defs"].items() if "properties" in model}}
 
     silent = [
@@ -76,3 +82,31 @@ def test_editors_underline_what_is_refused(valid: Callable[[object], Any], chang
 
     with pytest.raises(fastjsonschema.JsonSchemaException):
         valid({**least, **change})
+
+
+@pytest.fixture(scope="module")
+def valid_script() -> Callable[[object], Any]:
+    """What an editor's validator makes of a test script."""
+    check: Callable[[object], Any] = fastjsonschema.compile(json_schema(ScriptModel))
+    return check
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_editors_take_the_scripts_of_the_examples(valid_script: Callable[[object], Any], script: Path) -> None:
+    valid_script(read_source(script).root)
+
+
+def test_editors_take_every_form_of_a_script(valid_script: Callable[[object], Any]) -> None:
+    turn = {"user": "x", "contains": "y", "rejected": ["a"], "slots": {"a": None, "b": 1.5}, "metadata": {"x": [{}]}}
+
+    valid_script({"assistant": "a.yaml", "now": "2026-03-04", "conversations": [{"name": "n", "turns": [turn]}]})
+
+
+@pytest.mark.parametrize(
+    "turn", [{}, {"user": 1}, {"user": "x", "reply": ["y"]}, {"user": "x", "phase": "late"}], ids=str
+)
+def test_editors_underline_what_is_wrong_in_a_script(
+    valid_script: Callable[[object], Any], turn: dict[str, object]
+) -> None:
+    with pytest.raises(fastjsonschema.JsonSchemaException):
+        valid_script({"assistant": "a.yaml", "conversations": [{"name": "n", "turns": [turn]}]})

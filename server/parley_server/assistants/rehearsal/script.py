@@ -17,6 +17,7 @@ from pydantic import (
     StrictFloat,
     StrictInt,
     ValidationError,
+    WithJsonSchema,
 )
 
 from parley_server.assistants.chart import Chart
@@ -38,19 +39,20 @@ def _listed(given: object) -> object:
     return given if isinstance(given, list) else [given]
 
 
-Texts = Annotated[list[str], BeforeValidator(_listed)]
+Texts = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
 """One text or several."""
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class TurnModel(_Model):
     """What the user says, and what is expected then. What is not named is not compared."""
 
     user: str
-    after: Duration = timedelta(0)
+    """The message."""
+    after: Duration = Field(default=timedelta(0), json_schema_extra={"default": "0s"})
     """How long the user takes before this message, such as `90s`, `30m`, `2h` or `1d`."""
     given: dict[str, Literal] = {}
     """Values that the caller gives with this turn."""
@@ -69,6 +71,7 @@ class TurnModel(_Model):
     state: str | None = None
     """`flow/state`; with what is interrupted before it: `booking/details > opening_hours/answer`."""
     phase: ConversationPhase | None = None
+    """How far the conversation has come."""
     intent: str | None = None
     """The intent of the message; empty: it has none."""
     requested: str | None = None
@@ -83,11 +86,13 @@ class ConversationModel(_Model):
     """A conversation from its beginning."""
 
     name: str
+    """What it is called in reports; no two have the same name."""
     slots: dict[str, Literal] = {}
     """Values that the caller gives with the first turn."""
     metadata: dict[str, JsonValue] = {}
     """What the caller keeps with the session from the first turn on."""
     turns: list[TurnModel] = Field(min_length=1)
+    """What is said, in order."""
 
 
 class ScriptModel(_Model):
@@ -95,9 +100,10 @@ class ScriptModel(_Model):
 
     assistant: str
     """The definition's file, from the folder of this one."""
-    now: datetime = datetime(2026, 3, 4, 10)  # noqa: DTZ001  # it is a time of day where the assistant's users are
+    now: Annotated[datetime, WithJsonSchema({"type": "string"})] = datetime(2026, 3, 4, 10)  # noqa: DTZ001  # it is a time of day where the assistant's users are
     """When each conversation begins; without an offset: in the assistant's time zone."""
     conversations: list[ConversationModel] = Field(min_length=1)
+    """The conversations, each of which begins anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
