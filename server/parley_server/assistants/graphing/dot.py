@@ -20,9 +20,10 @@ _STYLE = {
     WayKind.EXPIRED: 'color="#a16207" style=dotted penwidth=1.5',
     WayKind.HANDOFF: 'color="#c08a2e"',
 }
+# With `newrank` the layers go through all frames, and lines between frames keep off their titles.
 _HEAD = f"""\
 digraph {{
-  graph [rankdir=TB nodesep=0.5 ranksep=0.5 pad=0.3 fontname="Helvetica" fontsize=15 fontcolor="{_INK}"]
+  graph [rankdir=TB newrank=true nodesep=0.5 ranksep=0.5 pad=0.3 fontname="Helvetica" fontsize=15 fontcolor="{_INK}"]
   node [fontname="Helvetica" fontsize=13 fontcolor="{_INK}" shape=box style="rounded,filled" margin="0.16,0.09"]
   edge [fontname="Helvetica" fontsize=11 fontcolor="{_INK}" arrowsize=0.75]"""
 
