@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 
 import pytest
 from support.repository import ROOT
@@ -49,6 +50,14 @@ def test_every_fault_of_the_readme_has_a_command_that_makes_it() -> None:
         found = re.findall(r"`ONLY=(\w+)`", row)
         assert found, f"no command: {row}"
         assert all(any(only in test for test in tests) for only in found), row
+
+
+def test_what_the_readme_imports_from_the_server_is_there() -> None:
+    imports = re.findall(r"^from (parley_server\S*) import (\w+)$", README, re.MULTILINE)
+
+    assert imports
+    for module, name in imports:
+        assert hasattr(import_module(module), name)
 
 
 @pytest.mark.parametrize("name", list(dependencies()))

@@ -62,3 +62,17 @@ def test_it_may_begin_with_an_intent(tmp_path: Path) -> None:
     )
 
     assert empty(tmp_path, flows) == ["`slots.name` may have no value here, by the path intent x → other/over"]
+
+
+def test_an_internal_slot_is_not_taken_back_by_its_user(tmp_path: Path) -> None:
+    text = """assistant: a
+slots: {name: {type: string}, total: {type: integer, internal: true}}
+flows:
+  main:
+    states:
+      ask: {collect: [name], set: {total: "1"}, next: sure}
+      sure: {say: "{{ slots.total }}?", on: [{when: confirm, to: end}, {when: deny, to: ask}]}
+      end: {say: Bye.}
+"""
+
+    assert check_definition(definition(tmp_path, text)) == []

@@ -36,7 +36,7 @@ def _state_flaws(values: Values, paths: Paths, frame: Frame, root: Mapping[str, 
     for reading in readings(part(root, place), place):
         yield from _flaws(reading, _known_at(values, frame, reading.place[len(place) :]), path)
         if reading.place == (*place, "say") and _repeats_after_change(values.chart, frame):
-            for name in sorted(reading.slots & values.said(frame).surely):
+            for name in sorted((reading.slots & values.said(frame).surely) - values.internal):
                 text = f"`slots.{name}` has no value here when the user takes it back, and no way leads out on `change`"
                 yield Flaw(reading.place, text, Severity.WARNING)
     known = values.asked(frame)

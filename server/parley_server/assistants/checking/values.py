@@ -50,7 +50,8 @@ class Values:
         """Follows the paths of a chart."""
         self.chart = chart
         self._all = frozenset(chart.assistant.slots.definitions)
-        self._internal = self._all.difference(chart.assistant.slots.heard)
+        self.internal = self._all.difference(chart.assistant.slots.heard)
+        """The slots that no user fills or takes back."""
         self._entering: dict[Frame, Known] = {}
         self._nothing = Known(frozenset(), self._all if chart.reacts_by_code else self._from_aside())
         self._enter(chart.start, self._nothing)
@@ -126,7 +127,7 @@ class Values:
         known = self.asked(way.origin, entering)
         if way.label == CHANGE.name:
             # A change may be that a value was taken back.
-            known = Known(known.surely & self._internal, known.maybe)
+            known = Known(known.surely & self.internal, known.maybe)
         return known.filled(self._present(way)).cleared(way.clear)
 
     def _present(self, way: Way) -> Iterator[str]:
