@@ -42,6 +42,10 @@ _TYPE_WORDS: Mapping[str, str] = {
 }
 """What CEL calls the types, in an author's words."""
 _HINTS: Sequence[tuple[str, str]] = (
+    (
+        r"'_\+_'.*(\((integer|float|boolean|date), text\)|\(text, (integer|float|boolean|date)\))",
+        "string(…) makes a text",
+    ),
     (r"\((float, integer|integer, float)\)", "a float goes with floats alone: write 10.0 for 10"),
     (r"\((date, text|text, date)\)", 'a date goes with `today`, or with timestamp("2026-12-24T00:00:00Z")'),
     (r"\((integer|float), text\)|\(text, (integer|float)\)", "a number stands without quotes, and a time in them"),

@@ -142,9 +142,13 @@ class Parts:
 
     def assignments(self, path: Path, sources: Mapping[str, str]) -> Assignments:
         """Values that slots take."""
-        compiled = {
-            name: self.attempt((*path, name), partial(self.expressions.value, source, name))
+        return {
+            # The slot is given a value all the same, so that nobody is told that it has none.
+            name: self.attempt((*path, name), partial(self.expressions.value, source, name)) or _no_value
             for name, source in sources.items()
             if self.known((*path, name), name, self.model.slots, "slot")
         }
-        return {name: value_of for name, value_of in compiled.items() if value_of}
+
+
+def _no_value(_scope: Scope) -> None:
+    """Stands for an expression that can not be compiled; it is never called."""

@@ -68,7 +68,8 @@ def format_keys(model: type[BaseModel], place: Sequence[str | int] | None = None
 
 
 def _nearest(name: str, names: Collection[str]) -> str:
-    return next(iter(get_close_matches(name, names, n=1, cutoff=0.7)), "")
+    begun = [each for each in names if len(name) > 1 and each.startswith(name)]  # `int` for `integer`
+    return next(iter([*get_close_matches(name, names, n=1, cutoff=0.7), *begun]), "")
 
 
 def _meant(place: Sequence[str | int], model: type[BaseModel]) -> str:

@@ -238,6 +238,8 @@ def test_a_definition_without_defects_loads(load: Callable[[str], Assistant]) ->
         (11, "        on: [{when: slots.dayy == today, to: end}]", "did you mean `day`?"),
         (11, "        on: [{when: turn > 1.5, to: end}]", "a float goes with floats alone: write 10.0 for 10"),
         (11, "        on: [{when: turn > '1', to: end}]", "a number stands without quotes"),
+        (11, "        set: {day: '\"x\" + turn'}", "string(…) makes a text"),
+        (4, "  open: {type: bool}", "did you mean `boolean`?"),
         (15, "  other: {example: [x]}", "did you mean `examples`?"),
         (15, "  other: {examples: x}", "this is to be a list"),
         (15, "  other: {say: Hi., strat: main}", "did you mean `start`?"),

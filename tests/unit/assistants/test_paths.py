@@ -76,3 +76,17 @@ flows:
 """
 
     assert check_definition(definition(tmp_path, text)) == []
+
+
+def test_a_slot_whose_expression_is_wrong_is_not_empty_as_well(tmp_path: Path) -> None:
+    text = """assistant: a
+slots: {name: {type: string}, total: {type: integer, internal: true}}
+flows:
+  main:
+    states:
+      ask: {collect: [name], next: sum}
+      sum: {set: {total: "1 + slots.nmae"}, next: end}
+      end: {say: "{{ slots.total }}"}
+"""
+
+    assert [one.where for one in check_definition(definition(tmp_path, text))] == ["flows.main.states.sum.set.total"]
