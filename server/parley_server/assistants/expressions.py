@@ -144,7 +144,7 @@ class Expressions:
 
     def _hint(self, problem: str, names: Collection[str]) -> str:
         """What to write instead, where that can be told."""
-        if name := re.search(r"undeclared reference to '(\w+)'", problem):
+        if name := re.search(r"undeclared reference to '(\w+)[\w.]*'", problem):
             if name[1] in self._slots:
                 return f": write `slots.{name[1]}`"
             return closest(name[1], names) or f": a text stands in quotes, and the names are {', '.join(sorted(names))}"

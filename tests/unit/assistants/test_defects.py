@@ -235,6 +235,7 @@ def test_a_definition_without_defects_loads(load: Callable[[str], Assistant]) ->
         (11, "        on: [{when: help, to: strat}]", "did you mean `start`?"),
         (11, "        on: [{when: intent == book, to: end}]", "a text stands in quotes"),
         (11, "        on: [{when: day == today, to: end}]", "write `slots.day`"),
+        (11, "        on: [{when: slot.day == today, to: end}]", "did you mean `slots`?"),
         (11, "        on: [{when: slots.dayy == today, to: end}]", "did you mean `day`?"),
         (11, "        on: [{when: turn > 1.5, to: end}]", "a float goes with floats alone: write 10.0 for 10"),
         (11, "        on: [{when: turn > '1', to: end}]", "a number stands without quotes"),
