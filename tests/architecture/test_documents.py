@@ -1,13 +1,19 @@
 """What the README says of the code is what the code says of itself."""
 
 import re
+import shutil
 import tomllib
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from support.repository import ROOT
+from support.servers import definition
 
+from parley_server.assistants.checking.check import check_definition
+from parley_server.cli.commands import parley
 from parley_server.settings import settings_table
 
 README = (ROOT / "README.md").read_text()
@@ -63,3 +69,22 @@ def test_what_the_readme_imports_from_the_server_is_there() -> None:
 @pytest.mark.parametrize("name", list(dependencies()))
 def test_every_dependency_has_its_reason_in_the_readme(name: str) -> None:
     assert re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", README)
+
+
+def yaml_of(section: str) -> str:
+    """The first YAML of a section of the README."""
+    return README.partition(f"{section}\n")[2].partition("```yaml\n")[2].partition("```")[0]
+
+
+def test_the_skeleton_of_the_readme_is_a_definition_without_flaws(tmp_path: Path) -> None:
+    assert check_definition(definition(tmp_path, yaml_of("## Writing an assistant"))) == []
+
+
+def test_the_conversations_of_the_readme_go_as_they_say(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "examples" / "booking.yaml", tmp_path)
+    script = tmp_path / "booking.test.yaml"
+    script.write_text(yaml_of("### Testing an assistant"))
+
+    held = CliRunner().invoke(parley, ["test", str(script)])
+
+    assert "1 passed, 0 failed" in held.stdout
