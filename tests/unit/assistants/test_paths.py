@@ -90,3 +90,16 @@ flows:
 """
 
     assert [one.where for one in check_definition(definition(tmp_path, text))] == ["flows.main.states.sum.set.total"]
+
+
+def test_of_a_long_one_the_middle_is_counted(tmp_path: Path) -> None:
+    chain = "".join(f"s{number}: {{next: s{number + 1}}}, " for number in range(2, 30))
+    states = (
+        f"s1: {{collect: [day], on: [{{when: deny, to: s2}}], next: s2}}, {chain} s30: {{say: '{{{{ slots.day }}}}'}}"
+    )
+
+    (message,) = empty(tmp_path, f"flows: {{main: {{states: {{{states}}}}}}}\n")
+
+    states_told = message.partition("path ")[2].split(" → ")
+    assert states_told[:3] == ["main/s1", "main/s2", "21 more"]
+    assert states_told[3:] == [f"main/s{number}" for number in range(24, 31)]

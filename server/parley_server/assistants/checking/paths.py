@@ -12,6 +12,9 @@ from parley_server.core.context import Frame
 _Point: TypeAlias = tuple[Frame, bool]
 """A state, and whether the slot has its value for certain when a conversation comes there."""
 
+_LONGEST = 10
+"""How much of a path is told; of a longer one the middle is counted."""
+
 
 class Paths:
     """The shortest paths to states by which slots may have no value there."""
@@ -23,7 +26,9 @@ class Paths:
 
     def to(self, frame: Frame, slot: str) -> str:
         """The states of the path to one, in words after a comma; empty: each path to it fills the slot."""
-        path = self._paths(slot).get(frame)
+        path = self._paths(slot).get(frame, ())
+        if len(path) > _LONGEST:
+            path = [*path[:2], f"{len(path) - _LONGEST + 1} more", *path[3 - _LONGEST :]]
         return f", by the path {' → '.join(path)}" if path else ""
 
     def to_where_it_waits(self, slot: str) -> str:
