@@ -89,7 +89,8 @@ def table_row(figure: Figure) -> str:
 def write_readme(path: Path, readme: Path = README) -> None:
     """Writes the figures of a JSON file between the marks of the README."""
     report = json.loads(path.read_text())
-    rows = [f"| measure ({report['date']}, {report['machine']}, `{report['command']}`) | goal | measured | met |"]
+    where = f"{report['date']}, {report['machine']}, Python {report['python']}, `{report['command']}`"
+    rows = [f"| measure ({where}) | goal | measured | met |"]
     rows.append("| --- | --- | --- | --- |")
     for fields in report["figures"]:
         figure = Figure(**fields)
