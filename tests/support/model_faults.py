@@ -306,3 +306,20 @@ class Raw:
             await exchange.write(b"data: " + self.body + b"\n\n" + DONE)
         else:
             await exchange.answer(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """A server that streams these bytes, whatever they are, and leaves it at that."""
+
+    body: bytes
+    _: KW_ONLY
+    holds: bool = False
+    """Whether the stream stays open then, as that of a server that hangs."""
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Answers one call."""
+        await exchange.begin_events()
+        await exchange.write(self.body)
+        if self.holds:
+            await asyncio.Event().wait()

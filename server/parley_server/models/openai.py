@@ -8,7 +8,7 @@ what a failing server says goes on from here.
 import logging
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import aiohttp
 import httpx2
@@ -31,6 +31,7 @@ _LONGEST_EVENT = 64 * 1024
 _MOST_TOKENS = 10_000_000
 """More than any call can use: what a server counts is kept, and added up."""
 _DONE = b"[DONE]"
+_NULL = msgspec.Raw(b"null")
 
 
 class _Delta(msgspec.Struct):
@@ -39,33 +40,39 @@ class _Delta(msgspec.Struct):
 
 
 class _Tokens(msgspec.Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: Annotated[int, msgspec.Meta(ge=0)]
+    completion_tokens: Annotated[int, msgspec.Meta(ge=0)]
 
 
 class _ChunkChoice(msgspec.Struct):
-    delta: _Delta
+    index: int | None = None
+    delta: _Delta = msgspec.field(default_factory=_Delta)
     finish_reason: str | None = None
 
 
 class _Chunk(msgspec.Struct):
-    choices: list[_ChunkChoice]
-    usage: _Tokens | None = None
+    choices: list[_ChunkChoice] = []
+    """Empty in an event that only keeps the connection alive, or counts, or tells of an error."""
+    usage: msgspec.Raw = _NULL
+    error: msgspec.Raw = _NULL
 
 
 class _AnswerChoice(msgspec.Struct):
     message: _Delta
     finish_reason: str
+    index: int | None = None
 
 
 class _Answer(msgspec.Struct):
     choices: list[_AnswerChoice]
-    usage: _Tokens | None = None
+    usage: msgspec.Raw = _NULL
 
 
 _chunk = msgspec.json.Decoder(_Chunk)
 _answer = msgspec.json.Decoder(_Answer)
+_tokens = msgspec.json.Decoder(_Tokens)
 _Read = TypeVar("_Read")
+_Choice = TypeVar("_Choice", _ChunkChoice, _AnswerChoice)
 
 
 class OpenAIProvider:
@@ -97,9 +104,9 @@ class OpenAIProvider:
         async with self._response(request, stream=False) as body:
             data = b"".join([part async for part in body])
         answer = _read(_answer, data)
-        if not answer.choices:
+        choice = _first(answer.choices)
+        if choice is None:
             raise ModelUnavailable(ModelFault.GARBLED)
-        choice = answer.choices[0]
         if choice.message.refusal:
             raise ModelUnavailable(ModelFault.REFUSED)
         finish = Finish(_reason(choice.finish_reason), _usage(answer.usage))
@@ -208,10 +215,12 @@ class _Streamed:
 
     def _text(self, data: bytes) -> str:
         chunk = _read(_chunk, data)
+        if chunk.error != _NULL:
+            raise ModelUnavailable(ModelFault.GARBLED)
         self._usage = _usage(chunk.usage) or self._usage
-        if not chunk.choices:
+        choice = _first(chunk.choices)
+        if choice is None:
             return ""
-        choice = chunk.choices[0]
         if choice.delta.refusal:
             raise ModelUnavailable(ModelFault.REFUSED)
         if choice.finish_reason:
@@ -247,7 +256,18 @@ def _reason(given: str) -> FinishReason:
         raise ModelUnavailable(ModelFault.GARBLED) from None
 
 
-def _usage(tokens: _Tokens | None) -> Usage | None:
-    if tokens is None:
+def _first(choices: Iterable[_Choice]) -> _Choice | None:
+    """The choice that was asked for: some servers write more of them than one."""
+    return next((choice for choice in choices if not choice.index), None)
+
+
+def _usage(given: msgspec.Raw) -> Usage | None:
+    """What the server counted; None: nothing, or nothing that makes sense."""
+    if given == _NULL:
         return None
-    return Usage(*(min(max(count, 0), _MOST_TOKENS) for count in (tokens.prompt_tokens, tokens.completion_tokens)))
+    try:
+        tokens = _tokens.decode(given)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        # The answer is as good without.
+        return None
+    return Usage(min(tokens.prompt_tokens, _MOST_TOKENS), min(tokens.completion_tokens, _MOST_TOKENS))

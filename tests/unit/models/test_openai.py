@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support.model_answers import Says, TokenGate
-from support.model_exchange import Behaviour, chunk, completion
+from support.model_exchange import DONE, Behaviour, chunk, completion, encoded, event, failure
 from support.model_faults import (
     CANARY,
     MIB,
@@ -24,6 +24,7 @@ from support.model_faults import (
     Redirects,
     Sends,
     Status,
+    Streams,
     WholeAlways,
 )
 from support.models import KEY, REQUEST, STRUCTURED, pieces, provider
@@ -36,6 +37,23 @@ from parley_server.models.protocol import Completion, Finish, FinishReason, Mode
 from parley_server.models.secret import Secret
 
 DEEP = "[" * 50_000 + "]" * 50_000
+ODD_COUNTS: list[object] = [
+    None,
+    "many",
+    [],
+    {},
+    {"prompt_tokens": None, "completion_tokens": None},
+    {"prompt_tokens": 7.5, "completion_tokens": 3},
+    {"prompt_tokens": 7, "completion_tokens": -3},
+    {"prompt_tokens": "7", "completion_tokens": "3"},
+]
+PINGS = [
+    b"data:\n\n",
+    b": ping\n\n",
+    b"event: ping\ndata: {}\n\n",
+    event({**chunk({}), "choices": []}),
+    event({**chunk({}), "choices": [{"index": 0, "content_filter_results": {}}]}),
+]
 
 
 async def fault_of(asked: OpenAIProvider, request: ModelRequest, *, stream: bool) -> ModelUnavailable:
@@ -200,7 +218,7 @@ async def test_half_a_character_is_garbled(stream: bool) -> None:
 
 @pytest.mark.parametrize(
     ("count", "expected"),
-    [((-5, -1), Usage(0, 0)), ((10**30, 2), Usage(10_000_000, 2)), (None, None)],
+    [((0, 0), Usage(0, 0)), ((10**30, 2), Usage(10_000_000, 2)), (None, None)],
 )
 @pytest.mark.parametrize("stream", [False, True])
 async def test_what_a_server_counts_is_kept_within_reason(count: Any, expected: Usage | None, stream: bool) -> None:
@@ -208,6 +226,62 @@ async def test_what_a_server_counts_is_kept_within_reason(count: Any, expected: 
         finish = (await pieces(asked))[-1] if stream else (await asked.complete(REQUEST)).finish
     assert isinstance(finish, Finish)
     assert finish.usage == expected
+
+
+@pytest.mark.parametrize("odd", ODD_COUNTS, ids=repr)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_count_that_makes_no_sense_is_none_and_the_text_stands(odd: object, stream: bool) -> None:
+    good = chunk({"content": "Hello."}, finish_reason="stop") if stream else completion({"content": "Hello."})
+    async with provider(Sends({**good, "usage": odd})) as (_, asked):
+        if stream:
+            assert await pieces(asked) == ["Hello.", Finish(FinishReason.STOP, None)]
+        else:
+            assert await asked.complete(REQUEST) == Completion("Hello.", Finish(FinishReason.STOP, None))
+
+
+@pytest.mark.parametrize("ping", PINGS)
+async def test_an_event_that_says_nothing_does_no_harm(ping: bytes) -> None:
+    parts = [event(chunk({"content": "Hel"})), event(chunk({"content": "lo."}, finish_reason="stop")), DONE]
+    async with provider(Streams(ping + ping.join(parts))) as (_, asked):
+        *text, end = await pieces(asked)
+
+    assert "".join(map(str, text)) == "Hello."
+    assert end == Finish(FinishReason.STOP, None)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_of_several_choices_the_first_alone_is_taken(stream: bool) -> None:
+    def said(text: str, index: int) -> Any:
+        part = chunk({"content": text}, finish_reason="stop") if stream else completion({"content": text})
+        return {**part, "choices": [{**part["choices"][0], "index": index}]}
+
+    whole = said("Goodbye.", 1)
+    behaviour: Behaviour = Sends({**whole, "choices": whole["choices"] + said("Hello.", 0)["choices"]})
+    if stream:
+        behaviour = Streams(event(said("Good", 1)) + event(said("Hello.", 0)) + event(said("bye.", 1)) + DONE)
+    async with provider(behaviour) as (_, asked):
+        text = (await pieces(asked))[0] if stream else (await asked.complete(REQUEST)).text
+
+    assert text == "Hello."
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        event(failure(CANARY)),
+        event({**chunk({"content": ""}), **failure(CANARY)}),
+        event({**chunk({}), "choices": [], **failure(CANARY)}),
+        event(chunk({}, finish_reason="error")),
+        b"data: {nonsense\n\n",
+        encoded(failure(CANARY)) + b"\n",
+        b"error: " + encoded(failure(CANARY)) + b"\n",
+    ],
+)
+async def test_what_is_wrong_in_the_midst_fails_the_stream_though_it_is_held_open(bad: bytes) -> None:
+    async with provider(Streams(event(chunk({"content": "Hel"})) + bad, holds=True)) as (server, asked):
+        # Nothing here bounds the silence: the fault itself must end the stream.
+        assert (await fault_of(asked, REQUEST, stream=True)).fault is ModelFault.GARBLED
+        await until(lambda: server.open == 0)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from parley_server.models.sse import event_data
 
 STREAM = (
     b": a comment\n\ndata: one\n\ndata:two\r\n\r\nevent: x\nid: 7\ndata: th\ndata: ree\nretry: 1\n\n\n\n"
+    b"event: ping\ndata:\n\ndata: \n\ndata\n\n"
     b"data: \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb\n\ndata: [DONE]\n\ndata: without an end"
 )
 EVENTS = [b"one", b"two", b"th\nree", "\U0001f469\u200d\U0001f4bb".encode(), b"[DONE]"]
@@ -48,3 +49,12 @@ async def test_events_that_come_together_are_handed_out_together() -> None:
     stream = b"data: a\n\ndata: b\n\nda" + b"ta: c\n\n"
 
     assert [together async for together in event_data(cut(stream, [21]), longest=100)] == [[b"a", b"b"], [b"c"]]
+
+
+@pytest.mark.parametrize("line", [b'{"error": 1}', b"error: overloaded", b"<html>"])
+async def test_what_is_no_event_ends_the_stream_after_the_events_before(line: bytes) -> None:
+    stream = event_data(cut(b"data: a\n\n" + line + b"\n\ndata: b\n\n", []), longest=100)
+
+    assert await anext(stream) == [b"a"]
+    with pytest.raises(ValueError, match="no event"):
+        await anext(stream)
