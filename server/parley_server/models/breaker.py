@@ -25,26 +25,28 @@ class Breaker:
             return None
         return timedelta(seconds=max(wait, self._pause if self._probing else 0.0))
 
-    def begin(self) -> None:
-        """A call is being made."""
-        self._probing = self._open
+    def begin(self) -> bool:
+        """A call is being made. Returns what `end` is to be told: whether it is the one that was let through."""
+        probing = self._open
+        self._probing = self._probing or probing
+        return probing
 
     def succeed(self) -> None:
-        """The call got an answer."""
-        self._failures, self._probing = 0, False
+        """A call got an answer."""
+        self._failures = 0
 
     def fail(self, pause: timedelta | None = None) -> None:
-        """The call got none; `pause`: how long the server asked to be left alone."""
+        """A call got none; `pause`: how long the server asked to be left alone."""
         self._failures += 1
-        self._probing = False
         if pause is not None:
             self._failures = max(self._failures, self._limit)
         if self._open:
             self._open_until = self._clock() + max(self._pause, pause.total_seconds() if pause else 0.0)
 
-    def abandon(self) -> None:
-        """The call was given up before it could tell."""
-        self._probing = False
+    def end(self, *, probing: bool) -> None:
+        """A call is over, whatever came of it. Calls that were made before the breaker opened let no other through."""
+        if probing:
+            self._probing = False
 
     @property
     def _open(self) -> bool:

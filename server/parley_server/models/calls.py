@@ -96,7 +96,7 @@ class ModelCalls:
                 ):
                     while True:
                         with patience.until(min(until, time() + silence)):
-                            piece = await anext(pieces)
+                            piece = await _next(pieces)
                         if isinstance(piece, Finish):
                             break
                         begun, silence = True, self._limits.next_token.total_seconds()
@@ -118,14 +118,12 @@ class ModelCalls:
         """One call: waits for its place, gives what bounds its waits, tells the breaker and the log how it went."""
         await self._admit(until)
         began, outcome, patience = _now(), "given up", Patience()
+        probing = self._breaker.begin()
         try:
-            self._breaker.begin()
             yield patience
         except TimeoutError:
             outcome = ModelFault.TIMEOUT
-            if _now() >= until and _now() - began < _FAIR.total_seconds():
-                self._breaker.abandon()
-            else:
+            if _now() < until or _now() - began >= _FAIR.total_seconds():
                 self._breaker.fail()
             raise ModelUnavailable(ModelFault.TIMEOUT) from None
         except ModelUnavailable as error:
@@ -135,14 +133,12 @@ class ModelCalls:
             else:
                 self._breaker.fail(error.retry_after if error.fault is ModelFault.RATE_LIMITED else None)
             raise
-        except BaseException:
-            self._breaker.abandon()
-            raise
         else:
             outcome = "ok"
             self._breaker.succeed()
         finally:
             patience.close()
+            self._breaker.end(probing=probing)
             self._places.release()
             level = logging.DEBUG if outcome in ("ok", "given up") else logging.WARNING
             took = (_now() - began) * 1000
@@ -183,6 +179,14 @@ class ModelCalls:
         again = error.fault in _PASSING and attempt < _ATTEMPTS and self._repeats >= 1 and in_time
         self._repeats -= again
         return again
+
+
+async def _next(pieces: AsyncGenerator[Piece, None]) -> Piece:
+    try:
+        return await anext(pieces)
+    except StopAsyncIteration:
+        # A provider of somebody else's: whether it said all, nobody knows.
+        raise ModelUnavailable(ModelFault.GARBLED) from None
 
 
 def _now() -> float:

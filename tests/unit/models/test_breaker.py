@@ -28,14 +28,20 @@ def breaker(clock: Clock) -> Breaker:
 
 def fail(breaker: Breaker, times: int) -> None:
     for _ in range(times):
-        breaker.begin()
+        probing = breaker.begin()
         breaker.fail()
+        breaker.end(probing=probing)
+
+
+def succeed(breaker: Breaker) -> None:
+    probing = breaker.begin()
+    breaker.succeed()
+    breaker.end(probing=probing)
 
 
 def test_it_opens_after_failures_in_a_row_alone(breaker: Breaker) -> None:
     fail(breaker, 2)
-    breaker.begin()
-    breaker.succeed()
+    succeed(breaker)
     fail(breaker, 2)
     assert breaker.blocked() is None
 
@@ -57,8 +63,7 @@ def test_after_its_pause_it_lets_one_call_through_at_a_time(breaker: Breaker, cl
 def test_a_probe_that_succeeds_closes_it(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, 3)
     clock.now += 5
-    breaker.begin()
-    breaker.succeed()
+    succeed(breaker)
 
     fail(breaker, 2)
 
@@ -77,8 +82,24 @@ def test_a_probe_that_fails_keeps_it_open_for_another_pause(breaker: Breaker, cl
 def test_a_probe_that_is_given_up_lets_the_next_one_through(breaker: Breaker, clock: Clock) -> None:
     fail(breaker, 3)
     clock.now += 5
-    breaker.begin()
-    breaker.abandon()
+    breaker.end(probing=breaker.begin())
+
+    assert breaker.blocked() is None
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_older_call_that_ends_lets_no_second_probe_through(breaker: Breaker, clock: Clock, fails: bool) -> None:
+    older = breaker.begin()
+    fail(breaker, 3)
+    clock.now += 5
+    probe = breaker.begin()
+    if fails:
+        breaker.fail()
+    breaker.end(probing=older)
+    clock.now += 5
+    assert breaker.blocked() == PAUSE
+
+    breaker.end(probing=probe)
 
     assert breaker.blocked() is None
 

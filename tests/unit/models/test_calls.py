@@ -1,6 +1,7 @@
 """Calls on a real HTTP server: each wait ends, few are repeated, and a server that fails is left alone."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from datetime import timedelta
 
@@ -13,8 +14,8 @@ from support.models import REQUEST, calls
 from support.waiting import until
 
 from parley_server.errors import ModelFault, ModelUnavailable
-from parley_server.models.calls import ModelCalls
-from parley_server.models.protocol import Finish
+from parley_server.models.calls import ModelCalls, ModelLimits
+from parley_server.models.protocol import Completion, Finish, ModelRequest, Piece
 
 LONG = 60.0
 FAILS_FIRST: list[Behaviour] = [Status(500), Says("Hello.")]
@@ -149,6 +150,26 @@ async def test_a_server_that_is_back_is_found_out_by_one_call(streamed: bool, mo
         assert await asyncio.gather(*(complete(asked) for _ in range(5))) == ["Hello."] * 5
 
 
+async def test_a_call_that_is_given_up_lets_no_second_one_find_that_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parley_server.models.calls._REST", timedelta(0))
+    gate = TokenGate()
+    async with calls(Says("Hello.", gate=gate)) as (server, asked):
+        older = asyncio.create_task(complete(asked))
+        await until(lambda: server.open == 1)
+        server.script(Status(401))
+        await fail(asked, 5)
+        server.script(Says("Hello.", gate=gate))
+        probe = asyncio.create_task(complete(asked))
+        await until(lambda: server.open == 2)
+
+        older.cancel()
+        await asyncio.wait([older])
+
+        assert await fault_of(asked) is ModelFault.RESTING
+        gate.open()
+        assert await probe == "Hello."
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_failures_that_are_not_in_a_row_do_no_harm(streamed: bool) -> None:
     refused: list[Behaviour] = [Status(401), Says("Hello.")]
@@ -243,3 +264,28 @@ async def test_who_waits_while_the_server_fails_does_not_call_it_any_more() -> N
 
         assert await asyncio.gather(*tasks) == [ModelFault.RATE_LIMITED, *[ModelFault.RESTING] * 3]
         assert server.calls == 1
+
+
+class Endless:
+    """A provider of somebody else's, whose streams end without their end."""
+
+    def __init__(self, *pieces: str) -> None:
+        self._pieces = pieces
+        self.calls = 0
+
+    async def stream(self, _request: ModelRequest) -> AsyncGenerator[Piece, None]:
+        self.calls += 1
+        for piece in self._pieces:
+            yield piece
+
+    async def complete(self, _request: ModelRequest) -> Completion:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        return
+
+
+@pytest.mark.parametrize(("provider", "count"), [(Endless(), 2), (Endless("Hello."), 1)])
+async def test_a_stream_of_any_provider_that_ends_without_its_end_is_garbled(provider: Endless, count: int) -> None:
+    assert await fault_of(ModelCalls(provider, ModelLimits()), streamed=True) is ModelFault.GARBLED
+    assert provider.calls == count
