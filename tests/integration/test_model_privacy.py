@@ -53,6 +53,14 @@ flows:
       form: {collect: [mail, phone, born, at], next: talk}
       talk: {generate: Go on., on: [{when: confirm, to: talk}]}
 """
+OPEN = """
+assistant: open
+nlu: openai
+slots:
+  mail: {type: email, sensitive: true}
+flows:
+  main: {states: {talk: {generate: Go on., on: [{when: always, to: talk}]}}}
+"""
 CARD_SLOTS: dict[str, str | date | time] = {
     "mail": "ada@secret.example",
     "phone": "+12024561414",
@@ -119,6 +127,8 @@ async def test_what_a_caller_gives_that_is_sensitive_does_not_leave_either(tmp_p
         ("at 3:45 pm, you know", "3:45"),
         ("was it 15.45?", "15.45"),
         ("ADA at secret.example", "secret"),
+        ("it's ada at secret dot example", "secret"),
+        ("Ada (at) secret [dot] example", "secret"),
     ],
 )
 async def test_what_is_sensitive_does_not_leave_when_it_is_said_again_in_another_writing(
@@ -133,6 +143,21 @@ async def test_what_is_sensitive_does_not_leave_when_it_is_said_again_in_another
         assert (await talk.client.get_session("s")).slots == before.slots
         assert talk.model.calls >= 2
         assert canary not in str([request.said("user") for request in talk.model.requests])
+
+
+@pytest.mark.parametrize("nlu", ["rules", "cascade", "openai"])
+@pytest.mark.parametrize("mail", ["ada at secret dot example", "ADA(at)secret(dot)example", "ada [at] secret.example"])
+async def test_an_address_that_is_spelled_out_is_understood_and_does_not_leave(
+    tmp_path: Path, nlu: str, mail: str
+) -> None:
+    model = ByPurpose(understanding=says_json(proposal()), replies=Says("Well."))
+    async with talking(tmp_path, model, text=OPEN.replace("nlu: openai", f"nlu: {nlu}")) as talk:
+        await talk.say("hello", f"By the way, write to {mail} whenever you want", f"did you write to {mail}?", "so?")
+        session = await talk.client.get_session("s")
+
+        assert session.slots["mail"] == "ada@secret.example"
+        assert talk.model.calls >= 4
+        assert "secret" not in str([request.said("user") for request in talk.model.requests])
 
 
 async def test_what_an_author_allows_leaves(tmp_path: Path) -> None:

@@ -15,8 +15,11 @@ from parley_server.core.understanding import Understanding
 
 WITHHELD = "…"
 """What stands in the place of what is withheld."""
-_LETTERS = re.compile(r"[^\W_]")
+_LETTERS = re.compile(r"([^\W_])([\W_]*)")
+"""Each with the signs that follow it."""
 _BETWEEN = r"[\W_]{0,3}"
+_SPELLED = {"@": "at", ".": "dot|period|point", "_": "underscore", "-": "dash|hyphen", "+": "plus"}
+"""How signs are said. Where one stands, its word may stand in its place."""
 _LONGEST_COUNTRY_CODE = 3
 
 
@@ -65,10 +68,29 @@ def shown_messages(context: ConversationContext, definitions: Mapping[str, SlotD
 
 
 def without(text: str, secrets: Iterable[str]) -> str:
-    """A text without these others, in letters large or small, and with any blanks and signs between their letters."""
-    spelled = (_LETTERS.findall(secret) or [re.escape(secret)] for secret in set(secrets) if secret.strip())
-    patterns = [_BETWEEN.join(letters) for letters in sorted(spelled, key=len, reverse=True)]
+    """A text without these others, in letters large or small, and with any blanks and signs between their letters.
+
+    A sign may be spelled out too: "ann (at) example dot com".
+    """
+    patterns = [_pattern(secret) for secret in sorted(set(secrets), key=_count_letters, reverse=True) if secret.strip()]
     return re.sub("|".join(patterns), WITHHELD, text, flags=re.IGNORECASE) if patterns else text
+
+
+def _count_letters(secret: str) -> int:
+    return len(_LETTERS.findall(secret))
+
+
+def _pattern(secret: str) -> str:
+    letters: list[tuple[str, str]] = _LETTERS.findall(secret)
+    if not letters:
+        return re.escape(secret)
+    *others, (last, _) = letters
+    return "".join(letter + _gap(signs) for letter, signs in others) + last
+
+
+def _gap(signs: str) -> str:
+    word = _SPELLED.get(signs)
+    return rf"(?:{_BETWEEN}|[\W_]{{1,3}}(?:{word})[\W_]{{1,3}})" if word else _BETWEEN
 
 
 def is_private(

@@ -26,6 +26,8 @@ _SPOKEN = re.compile(
 )
 _SPOKEN_GATE = re.compile(r"\s(?:dot|dash|hyphen)\s|\sat\s+[a-z0-9-]+\.[a-z]|\s@|@\s")
 """What every spoken address has. Costs far less than to look for one."""
+_BRACKETS = frozenset("([{<")
+_BRACKETED = re.compile(r"[(\[{<]\s*(?:@|at|dot|period|point|underscore|dash|hyphen|plus)\s*[)\]}>]")
 _SIGNS = {"dot": ".", "period": ".", "point": ".", "underscore": "_", "dash": "-", "hyphen": "-", "plus": "+"}
 _SIGN = re.compile(rf"\s+({'|'.join(_SIGNS)})\s+")
 _REACH = 40
@@ -56,8 +58,10 @@ class EmailReader:
         """Finds the well-formed addresses."""
         text = folded(message)
         found = list(_written(message, text)) if "@" in text else []
-        if _SPOKEN_GATE.search(text):
-            found += _spoken(message, text, tuple(found))
+        # What is spelled out in brackets is read as if it were spoken: "ann (at) example [dot] com".
+        spoken = _BRACKETED.sub(lambda sign: f" {sign[0][1:-1]} ", text)
+        if _SPOKEN_GATE.search(spoken):
+            found += _spoken(message, spoken, tuple(found))
             found.sort(key=lambda candidate: candidate.start)
         return found
 
@@ -76,7 +80,7 @@ def _spoken(message: str, text: str, written: Sequence[Candidate]) -> Iterator[C
         if any(match.start() < other.end and other.start < match.end() for other in written):
             continue
         local = match["local"]
-        told = " dot " in match["domain"] or "@" in match[0]
+        told = " dot " in match["domain"] or "@" in match[0] or not _BRACKETS.isdisjoint(message[slice(*match.span())])
         alone = _CUE.search(text, max(0, match.start() - _REACH), match.start())
         if local in _NOT_LOCAL or not (told or alone):
             continue

@@ -19,6 +19,10 @@ EMAIL = slot(SlotType.EMAIL)
         ("send it to bob dot smith at mail dot example dot org", "bob.smith@mail.example.org"),
         ("ann underscore lee at example dot com", "ann_lee@example.com"),
         ("john@gmail dot com", "john@gmail.com"),
+        ("ann (at) example (dot) com", "ann@example.com"),
+        ("it's Ann[dot]Lee[AT]example[dot]co[dot]uk!", "ann.lee@example.co.uk"),
+        ("ann {at} example.com or so", "ann@example.com"),
+        ("ann < @ > example.com", "ann@example.com"),
     ],
 )
 def test_an_address_is_found_written_and_spoken(message: str, expected: str) -> None:
@@ -37,6 +41,7 @@ def test_an_address_is_found_written_and_spoken(message: str, expected: str) -> 
         "let's meet at noon",
         "send an email to my friend",
         "x@ x dot",
+        "we are (at) home (dot)",
     ],
 )
 def test_what_is_no_address_is_not_found(message: str) -> None:
