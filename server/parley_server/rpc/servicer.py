@@ -103,6 +103,7 @@ class _Writer:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._patience = Patience()
+        self._begun = False
 
     async def write(self, message: bytes) -> None:
         """Writes a message.
@@ -112,6 +113,10 @@ class _Writer:
         """
         try:
             with self._patience.at_most(_WRITE_TIME.total_seconds()):
+                if not self._begun:
+                    # Where the first message does not get through, grpc sends no status later: it would begin again.
+                    await self._context.send_initial_metadata(())
+                    self._begun = True
                 await self._context.write(message)
         except TimeoutError:
             raise CallerStalled from None
