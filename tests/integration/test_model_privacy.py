@@ -160,6 +160,18 @@ async def test_an_address_that_is_spelled_out_is_understood_and_does_not_leave(
         assert "secret" not in str([request.said("user") for request in talk.model.requests])
 
 
+@pytest.mark.parametrize("nlu", ["rules", "cascade", "openai"])
+async def test_what_is_sensitive_and_no_message_fills_does_not_leave_either(tmp_path: Path, nlu: str) -> None:
+    model = ByPurpose(understanding=says_json(proposal()), replies=Says("Well."))
+    text = OPEN.replace("sensitive: true", "sensitive: true, internal: true").replace("openai", nlu)
+    async with talking(tmp_path, model, text=text) as talk:
+        await talk.client.say("hello", session_id="s", slots={"mail": "ada@secret.example"})
+        await talk.say("is ADA@secret.example known?", "so?")
+
+        assert talk.model.calls >= 3
+        assert "secret.example" not in talk.sent
+
+
 async def test_what_an_author_allows_leaves(tmp_path: Path) -> None:
     model = ByPurpose(understanding=says_json(proposal()), replies=Says("Well."))
     text = BANK.replace("older: summarize", "older: summarize, sensitive: true").replace("openai", "rules")

@@ -105,8 +105,8 @@ async def test_a_reply_that_is_not_read_while_a_model_writes_it_is_given_up_and_
 
 
 async def test_the_end_of_a_reply_waits_for_its_reader_and_keeps_nothing_busy(tmp_path: Path) -> None:
-    options = {"assistant": (definition(tmp_path, LONG),)}
-    async with serving(**options) as (server, client), slow_reader(server.port, TINY) as stub:
+    long = definition(tmp_path, LONG)
+    async with serving(assistant=(long,)) as (server, client), slow_reader(server.port, TINY) as stub:
         call = stub.Chat(ChatRequest(session_id="s", message="hello", request_id="r"))
         await until(lambda: is_served("Chat"))
         await until(lambda: not is_served("Chat"))

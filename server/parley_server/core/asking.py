@@ -9,7 +9,7 @@ from parley_server.core.course import Course
 from parley_server.core.effects import Steps
 from parley_server.core.slots import Choice, GiveUp, SlotDefinition, SlotType
 from parley_server.core.understanding import Situation
-from parley_server.core.withholding import shown_messages
+from parley_server.core.withholding import secrets_of, shown_messages
 
 OPTION = "_option"
 """The slot that the choice among several intents is read as; no slot of an assistant can have this name."""
@@ -19,6 +19,7 @@ def situation_of(course: Course, extracted: Mapping[str, str]) -> Situation:
     """What the message is to be read in the light of, with the words that an author's code has found in it."""
     state, context, assistant = course.state, course.context, course.assistant
     definitions = assistant.slots.definitions
+    withheld = {} if assistant.model.sensitive else definitions
     heard: Mapping[str, SlotDefinition] = assistant.slots.heard
     missing = state.form.missing(context) if state.form else ()
     requested = missing[0] if missing else ""
@@ -42,7 +43,8 @@ def situation_of(course: Course, extracted: Mapping[str, str]) -> Situation:
         flow=course.running_slots,
         confirming=confirming,
         intents=assistant.router.examples,
-        recent=shown_messages(context, {} if assistant.model.sensitive else assistant.slots.definitions),
+        recent=shown_messages(context, withheld),
+        secrets=tuple(secrets_of(context, withheld)),
     )
 
 

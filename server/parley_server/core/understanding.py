@@ -86,6 +86,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """Every intent that the message may have."""
     recent: tuple[Message, ...] = ()
     """What was said last, without what is sensitive; as much as was loaded."""
+    secrets: tuple[str, ...] = ()
+    """The values of sensitive slots, those that no message fills included, now and in the turns that were loaded."""
 
 
 class Understanding(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from parley_server.core.context import Message
 from parley_server.core.generation import ModelProfile
 from parley_server.core.slots import SlotDefinition
 from parley_server.core.understanding import Situation, Understanding
-from parley_server.core.withholding import WITHHELD, shown_slots, without, writings
+from parley_server.core.withholding import WITHHELD, shown_slots, without
 from parley_server.errors import ModelUnavailable
 from parley_server.models.consultation import Consultation
 from parley_server.models.prompts import prompt, shortened
@@ -51,7 +51,9 @@ class OpenAIUnderstander:
             proposed,
             slots={**proposed.slots, **own},
             rejected=proposed.rejected + refused,
+            mentioned=proposed.mentioned | (by_rules.mentioned - shown.keys()),
             command=proposed.command or by_rules.command,
+            correction=proposed.correction or (bool(own) and by_rules.correction),
         )
 
     async def propose(
@@ -65,10 +67,8 @@ class OpenAIUnderstander:
             return None
         shown = self._shown(situation)
         withheld = [name for name, slot in situation.slots.items() if self._withheld(slot)]
-        secrets = [found.raw for name, found in by_rules.slots.items() if name in withheld]
+        secrets = [*situation.secrets, *(found.raw for name, found in by_rules.slots.items() if name in withheld)]
         secrets += [found.raw for found in by_rules.rejected if found.slot in withheld]
-        for name in situation.filled.keys() & withheld:
-            secrets += writings(situation.filled[name], situation.slots[name])
         try:
             answer = await consultation.ask(self._request(without(message, secrets), shown, situation))
             proposal = read_proposal(answer)
@@ -93,7 +93,7 @@ class OpenAIUnderstander:
             "asked": asked,
             "requested_slot": situation.requested or None,
             "yes_or_no": situation.confirming,
-            "known": shortened({name: value for name, value in known.items() if value != WITHHELD}),
+            "known": shortened({n: value for n, value in known.items() if n in situation.slots and value != WITHHELD}),
             "message": message,
         }
         described = [

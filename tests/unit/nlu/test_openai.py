@@ -168,7 +168,8 @@ async def test_a_server_without_schemas_leaves_it_to_the_rules() -> None:
 
 @pytest.mark.parametrize("filled", [{}, {"pin": "7213"}])
 async def test_nothing_sensitive_is_sent_and_none_is_taken(filled: dict[str, Any]) -> None:
-    light = situation(filled={"party": 2, **filled}, recent=(Message("assistant", "Hello."),))
+    secrets = tuple(filled.values())
+    light = situation(filled={"party": 2, **filled}, recent=(Message("assistant", "Hello."),), secrets=secrets)
     said = proposal(slots={"pin": "0000", "party": 3}, mentioned=["pin"])
     message = "it was 7-2 1 3 as you know" if filled else "hello"
 
@@ -185,6 +186,17 @@ async def test_a_message_that_answers_for_what_is_sensitive_is_not_sent_at_all()
     done = await read("rosebud", situation(requested="pin"), proposal(slots={"pin": "0000"}))
 
     assert (done.server.calls, done.degraded, done.values) == (0, False, {"pin": "rosebud"})
+
+
+async def test_that_something_sensitive_is_to_be_changed_or_was_wrong_is_heard_by_the_rules() -> None:
+    mail = SlotDefinition(name="mail", type=SlotType.EMAIL, sensitive=True)
+    light = situation(slots={**SLOTS, "mail": mail}, filled={"mail": "ann@example.com"}, secrets=("ann@example.com",))
+    wants = await read("I want to change my mail", light, proposal())
+    corrects = await read("no sorry, my mail is eve@example.com", light, proposal())
+
+    assert wants.understanding.mentioned == {"mail"}
+    assert corrects.values == {"mail": "eve@example.com"}
+    assert corrects.understanding.correction
 
 
 async def test_what_is_sensitive_is_sent_where_the_author_allows_it() -> None:
