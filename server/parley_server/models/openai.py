@@ -117,15 +117,19 @@ class OpenAIProvider:
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Piece, None]:
         """Has an answer written, and hands out its text as it comes: what came together is one piece."""
         answer = _Streamed()
-        async with (
-            self._response(request, stream=True) as body,
-            aclosing(event_data(body, longest=_LONGEST_EVENT)) as batches,
-        ):
-            async for batch in batches:
-                if text := answer.read(batch):
-                    yield text
-                if answer.ended:
-                    break
+        try:
+            async with (
+                self._response(request, stream=True) as body,
+                aclosing(event_data(body, longest=_LONGEST_EVENT)) as batches,
+            ):
+                async for batch in batches:
+                    if text := answer.read(batch):
+                        yield text
+                    if answer.ended:
+                        break
+        except ModelUnavailable:
+            if not answer.is_whole:
+                raise
         yield answer.finish()
 
     async def close(self) -> None:
@@ -201,16 +205,20 @@ class _Streamed:
                 break
         return text
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the answer is complete: what goes wrong from then on, such as the count, takes nothing from it."""
+        refused = self._fault is not None and self._fault.fault is ModelFault.REFUSED
+        return self._reason is not None and not self._empty and not refused
+
     def finish(self) -> Finish:
         """How the answer ended.
 
         Raises:
             ModelUnavailable: The stream ended, but not the answer, or there was none, or it was none.
         """
-        if self._fault:
-            raise self._fault
-        if self._reason is None or self._empty:
-            raise ModelUnavailable(ModelFault.GARBLED)
+        if self._reason is None or not self.is_whole:
+            raise self._fault or ModelUnavailable(ModelFault.GARBLED)
         return Finish(self._reason, self._usage)
 
     def _text(self, data: bytes) -> str:

@@ -249,6 +249,23 @@ async def test_an_event_that_says_nothing_does_no_harm(ping: bytes) -> None:
     assert end == Finish(FinishReason.STOP, None)
 
 
+@pytest.mark.parametrize(
+    "rest", [event(failure(CANARY)), b"data: {nonsense\n\n", b"<html>\n", b"data: " + b"x" * MIB, b"data: {", b""]
+)
+async def test_what_goes_wrong_after_the_end_of_an_answer_takes_nothing_from_it(rest: bytes) -> None:
+    good = event(chunk({"content": "Hello."})) + event(chunk({}, finish_reason="stop"))
+    async with provider(Streams(good + rest)) as (server, asked):
+        assert await pieces(asked) == ["Hello.", Finish(FinishReason.STOP, None)]
+        await until(lambda: server.open == 0)
+
+
+@pytest.mark.parametrize("refusal", [chunk({"refusal": "No."}), chunk({}, finish_reason="content_filter")])
+async def test_an_answer_that_is_taken_back_after_its_end_is_refused(refusal: Any) -> None:
+    good = chunk({"content": "Hello."}, finish_reason="stop")
+    async with provider(Streams(event(good) + event(refusal) + DONE)) as (_, asked):
+        assert (await fault_of(asked, REQUEST, stream=True)).fault is ModelFault.REFUSED
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_of_several_choices_the_first_alone_is_taken(stream: bool) -> None:
     def said(text: str, index: int) -> Any:
