@@ -198,7 +198,7 @@ async def test_what_a_failing_provider_says_stays_with_it(tmp_path: Path, log: p
         with pytest.raises(parley.Unavailable) as caught:
             await talk.say("hello", BARE)
 
-    assert caught.value.metadata == {"fault": "rejected"}
+    assert caught.value.metadata == {"fault": "unfit"}
     assert CANARY not in f"{caught.value} {log.text}"
 
 

@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 
 _PASSING = frozenset({ModelFault.UNREACHABLE, ModelFault.SERVER_ERROR, ModelFault.GARBLED, ModelFault.TIMEOUT})
 """Faults that the same call may not have the next time."""
-_HEALTHY = frozenset({ModelFault.REFUSED})
-"""Faults that say nothing against the model's server."""
+_HEALTHY = frozenset({ModelFault.REFUSED, ModelFault.UNFIT})
+"""Faults that say nothing against the model's server: what one user writes must not take it from the others."""
 _ATTEMPTS = 2
 _FAILURES = 5
 _REST = timedelta(seconds=5)

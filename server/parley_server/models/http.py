@@ -27,6 +27,8 @@ _OPEN_CONNECTIONS = 2000
 _CONNECTING = 5.0
 """Seconds. What a call takes as a whole is bounded by whoever makes it."""
 _LONGEST_PAUSE = timedelta(minutes=2)
+_UNFIT = frozenset({400, 413, 422})
+"""What a server answers to a request that is not for it, as others may be."""
 
 
 class ModelHttpClient(httpx2.AsyncClient):
@@ -101,7 +103,9 @@ def _refusal(response: aiohttp.ClientResponse) -> ModelUnavailable:
     logger.warning("the model's server answered with status %d", response.status)
     if response.status == HTTPStatus.TOO_MANY_REQUESTS:
         return ModelUnavailable(ModelFault.RATE_LIMITED, retry_after=_pause(response))
-    return ModelUnavailable(ModelFault.SERVER_ERROR if response.status >= 500 else ModelFault.REJECTED)
+    if response.status >= 500:
+        return ModelUnavailable(ModelFault.SERVER_ERROR)
+    return ModelUnavailable(ModelFault.UNFIT if response.status in _UNFIT else ModelFault.REJECTED)
 
 
 def _pause(response: aiohttp.ClientResponse) -> timedelta:

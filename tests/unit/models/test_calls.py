@@ -192,10 +192,13 @@ async def test_a_server_that_asks_to_be_left_alone_is_and_the_wait_is_told() -> 
         assert server.calls == 1
 
 
-async def test_refusals_are_no_failures_of_the_server() -> None:
-    async with calls(Says("No.", refused=True)) as (server, asked):
+@pytest.mark.parametrize(
+    ("refusal", "fault"), [(Says("No.", refused=True), ModelFault.REFUSED), (Status(400), ModelFault.UNFIT)]
+)
+async def test_refusals_are_no_failures_of_the_server(refusal: Behaviour, fault: ModelFault) -> None:
+    async with calls(refusal) as (server, asked):
         for _ in range(8):
-            assert await fault_of(asked) is ModelFault.REFUSED
+            assert await fault_of(asked) is fault
         assert server.calls == 8
 
 
