@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from parley_server.core.generation import Nlu
 from parley_server.errors import InvalidSettings
@@ -144,7 +145,11 @@ def settings_table() -> str:
 
 
 def _is_url(text: str) -> bool:
-    return not text or (text.startswith(("http://", "https://")) and bool(text.partition("://")[2]))
+    try:
+        url = urlsplit(text)
+        return not text or (url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0)
+    except ValueError:
+        return False
 
 
 def _is_address(text: str) -> bool:

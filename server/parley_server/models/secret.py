@@ -32,14 +32,21 @@ def find_key(file: str, environment: Mapping[str, str] = os.environ) -> Secret |
     """The key of the model's server: a file's first word, or else `PARLEY_API_KEY` or `OPENAI_API_KEY`; None: none.
 
     Raises:
-        InvalidSettings: The file can not be read, or is empty.
+        InvalidSettings: The file can not be read, or is empty, or what is there can be no key.
     """
     if not file:
-        return next((Secret(key) for name in _VARIABLES if (key := environment.get(name, "").strip())), None)
+        return next((_secret(key, name) for name in _VARIABLES if (key := environment.get(name, "").strip())), None)
     try:
         words = Path(file).read_text().split()
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidSettings(f"--api-key-file: {file} can not be read") from error
     if not words:
         raise InvalidSettings(f"--api-key-file: {file} is empty")
-    return Secret(words[0])
+    return _secret(words[0], f"--api-key-file: {file}")
+
+
+def _secret(key: str, place: str) -> Secret:
+    # It travels in a header, which takes nothing else: every call would fail without a word why.
+    if not (key.isascii() and key.isprintable()):
+        raise InvalidSettings(f"{place} holds no key: a key has plain letters, digits and signs alone")
+    return Secret(key)

@@ -50,7 +50,14 @@ def test_a_file_comes_first_and_its_first_word_is_the_key(tmp_path: Path) -> Non
     assert found.reveal() == KEY
 
 
-@pytest.mark.parametrize("content", [b"", b" \n", b"\xff\xfe"])
+@pytest.mark.parametrize("key", ["sk-\u00fc", "sk-a\nb", "\u201csk-a\u201d"])
+def test_what_no_header_takes_is_no_key(key: str) -> None:
+    with pytest.raises(InvalidSettings, match="PARLEY_API_KEY holds no key") as caught:
+        find_key("", {"PARLEY_API_KEY": key})
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"\xff\xfe", "sk-\u00fc".encode()])
 def test_a_file_without_a_key_is_refused_without_its_content(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "key"
     file.write_bytes(content)
