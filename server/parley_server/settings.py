@@ -89,7 +89,11 @@ class Settings:
                 ("durability", self.durability not in ("", *_durabilities()), f"one of {', '.join(_durabilities())}"),
                 ("workers", self.workers < 1, "must be at least 1"),
                 ("nlu", self.nlu not in ("", *Nlu), f"one of {', '.join(Nlu)}"),
-                ("base_url", not _is_url(self.base_url), "write http://HOST… or https://HOST…"),
+                (
+                    "base_url",
+                    not _is_url(self.base_url),
+                    "write http://HOST… or https://HOST…, without password and query",
+                ),
                 ("model_calls", self.model_calls < 1, "must be at least 1"),
                 ("waiting_turns", self.waiting_turns < 1, "must be at least 1"),
                 *((n, not 0 < getattr(self, n) <= _MOST, "must be more than 0 and at most 1e9") for n in _TIMES),
@@ -147,7 +151,9 @@ def settings_table() -> str:
 def _is_url(text: str) -> bool:
     try:
         url = urlsplit(text)
-        return not text or (url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0)
+        # A password or a query is of no use there, and would be logged.
+        bare = "@" not in url.netloc and not url.query and not url.fragment
+        return not text or (url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0 and bare)
     except ValueError:
         return False
 
