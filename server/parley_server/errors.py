@@ -209,6 +209,8 @@ class ModelFault(StrEnum):
     """It does not take this one: it is too long for the model, a filter is against it, or it knows no such option."""
     GARBLED = "garbled"
     """What came is no answer of the protocol, or not in the form that was asked for, or broke off."""
+    EMPTY = "empty"
+    """It came to its end and has no text: the model wrote none, or thought for as long as it might write."""
     REFUSED = "refused"
     """The model, or a filter behind it, does not want to answer."""
     BUSY = "busy"

@@ -93,7 +93,6 @@ WRONG_SHAPES: dict[str, Sends] = {
     "choices that are a text": Sends({**_GOOD, "choices": CANARY}),
     "a choice that is null": Sends({**_GOOD, "choices": [None]}),
     "a choice without message": Sends({**_GOOD, "choices": [{"index": 0, "finish_reason": "stop"}]}),
-    "content that is null": Sends(completion({"content": None})),
     "content that is a number": Sends(completion({"content": 7})),
     "content that is a list": Sends(completion({"content": [CANARY]})),
     "an error with success": Sends(failure(CANARY)),
@@ -107,8 +106,7 @@ WRONG_CHUNKS: dict[str, Sends] = {
     "no choices": Sends({**_GOOD_CHUNK, "choices": []}),
     "choices that are a text": Sends({**_GOOD_CHUNK, "choices": CANARY}),
     "a choice that is null": Sends({**_GOOD_CHUNK, "choices": [None]}),
-    "a choice without delta": Sends({**_GOOD_CHUNK, "choices": [{"index": 0, "finish_reason": "stop"}]}),
-    "content that is null": Sends(chunk({"content": None}, finish_reason="stop")),
+    "a choice without delta": Sends({**_GOOD_CHUNK, "choices": [{"index": 0, "finish_reason": None}]}),
     "content that is a number": Sends(chunk({"content": 7}, finish_reason="stop")),
     "an error as an event": Sends(failure(CANARY)),
 }

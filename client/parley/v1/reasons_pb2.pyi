@@ -135,7 +135,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_MODEL_UNAVAILABLE: _ErrorReason.ValueType  # 20
     """The language model gave no answer, and the assistant has no text that stands in for it. UNAVAILABLE, with a
     RetryInfo where a retry makes sense; the metadata's `fault` says what went wrong: `timeout`, `unreachable`,
-    `rate_limited`, `server_error`, `rejected`, `unfit`, `garbled`, `refused`, `busy`, `resting` or `absent`.
+    `rate_limited`, `server_error`, `rejected`, `unfit`, `garbled`, `empty`, `refused`, `busy`, `resting` or `absent`.
 
         {"reason": "MODEL_UNAVAILABLE", "domain": "parley.v1", "metadata": {"applied": "no", "fault": "timeout"}}
     """
@@ -266,7 +266,7 @@ the session could move to it. FAILED_PRECONDITION.
 ERROR_REASON_MODEL_UNAVAILABLE: ErrorReason.ValueType  # 20
 """The language model gave no answer, and the assistant has no text that stands in for it. UNAVAILABLE, with a
 RetryInfo where a retry makes sense; the metadata's `fault` says what went wrong: `timeout`, `unreachable`,
-`rate_limited`, `server_error`, `rejected`, `unfit`, `garbled`, `refused`, `busy`, `resting` or `absent`.
+`rate_limited`, `server_error`, `rejected`, `unfit`, `garbled`, `empty`, `refused`, `busy`, `resting` or `absent`.
 
     {"reason": "MODEL_UNAVAILABLE", "domain": "parley.v1", "metadata": {"applied": "no", "fault": "timeout"}}
 """

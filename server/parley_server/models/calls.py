@@ -18,9 +18,11 @@ from parley_server.patience import Patience
 
 logger = logging.getLogger(__name__)
 
-_PASSING = frozenset({ModelFault.UNREACHABLE, ModelFault.SERVER_ERROR, ModelFault.GARBLED, ModelFault.TIMEOUT})
+_PASSING = frozenset(
+    {ModelFault.UNREACHABLE, ModelFault.SERVER_ERROR, ModelFault.GARBLED, ModelFault.EMPTY, ModelFault.TIMEOUT}
+)
 """Faults that the same call may not have the next time."""
-_HEALTHY = frozenset({ModelFault.REFUSED, ModelFault.UNFIT})
+_HEALTHY = frozenset({ModelFault.REFUSED, ModelFault.UNFIT, ModelFault.EMPTY})
 """Faults that say nothing against the model's server: what one user writes must not take it from the others."""
 _ATTEMPTS = 2
 _FAILURES = 5

@@ -111,7 +111,7 @@ class OpenAIProvider:
             raise ModelUnavailable(ModelFault.REFUSED)
         finish = Finish(_reason(choice.finish_reason), _usage(answer.usage))
         if not choice.message.content:
-            raise ModelUnavailable(ModelFault.GARBLED)
+            raise ModelUnavailable(ModelFault.EMPTY)
         return Completion(choice.message.content, finish)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Piece, None]:
@@ -218,7 +218,7 @@ class _Streamed:
             ModelUnavailable: The stream ended, but not the answer, or there was none, or it was none.
         """
         if self._reason is None or not self.is_whole:
-            raise self._fault or ModelUnavailable(ModelFault.GARBLED)
+            raise self._fault or ModelUnavailable(ModelFault.GARBLED if self._reason is None else ModelFault.EMPTY)
         return Finish(self._reason, self._usage)
 
     def _text(self, data: bytes) -> str:

@@ -193,13 +193,19 @@ async def test_a_server_that_asks_to_be_left_alone_is_and_the_wait_is_told() -> 
 
 
 @pytest.mark.parametrize(
-    ("refusal", "fault"), [(Says("No.", refused=True), ModelFault.REFUSED), (Status(400), ModelFault.UNFIT)]
+    ("refusal", "fault"),
+    [
+        (Says("No.", refused=True), ModelFault.REFUSED),
+        (Status(400), ModelFault.UNFIT),
+        (Says(""), ModelFault.EMPTY),
+    ],
 )
-async def test_refusals_are_no_failures_of_the_server(refusal: Behaviour, fault: ModelFault) -> None:
+async def test_what_one_request_brings_about_is_no_failure_of_the_server(refusal: Behaviour, fault: ModelFault) -> None:
     async with calls(refusal) as (server, asked):
         for _ in range(8):
             assert await fault_of(asked) is fault
-        assert server.calls == 8
+        server.script(Says("Hello."))
+        assert await complete(asked) == "Hello."
 
 
 async def test_only_a_tenth_of_the_calls_is_repeated_in_the_long_run() -> None:
