@@ -161,6 +161,18 @@ async def test_an_address_that_is_spelled_out_is_understood_and_does_not_leave(
 
 
 @pytest.mark.parametrize("nlu", ["rules", "cascade", "openai"])
+async def test_what_may_be_a_sensitive_value_does_not_leave_though_it_is_not_taken(tmp_path: Path, nlu: str) -> None:
+    model = ByPurpose(understanding=says_json(proposal()), replies=Says("Well."))
+    async with talking(tmp_path, model, text=OPEN.replace("openai", nlu)) as talk:
+        await talk.say("it is not ada@secret.example", "eve@secret.example or bob@secret.example")
+        await talk.client.say("hello", session_id="s", slots={"mail": "ann@example.com"})
+        await talk.say("did you write to ada@secret.example?", "cancel all for eve@secret.example", "so?")
+
+        assert talk.model.calls >= 6
+        assert "secret.example" not in talk.sent
+
+
+@pytest.mark.parametrize("nlu", ["rules", "cascade", "openai"])
 async def test_what_is_sensitive_and_no_message_fills_does_not_leave_either(tmp_path: Path, nlu: str) -> None:
     model = ByPurpose(understanding=says_json(proposal()), replies=Says("Well."))
     text = OPEN.replace("sensitive: true", "sensitive: true, internal: true").replace("openai", nlu)

@@ -98,6 +98,8 @@ class Understanding(msgspec.Struct, frozen=True, kw_only=True):
     """The value found for each slot: at most one, and of the slot's type."""
     rejected: tuple[Rejection, ...] = ()
     """What was clearly meant as a slot's value but is none: a malformed e-mail, the thirtieth of February."""
+    private: tuple[str, ...] = ()
+    """Words of the message that can only be the value of a sensitive slot, whether the slot takes them or not."""
     mentioned: frozenset[str] = frozenset()
     """Slots that the message names without giving a value: "change the date"."""
     intents: tuple[IntentMatch, ...] = ()

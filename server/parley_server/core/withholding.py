@@ -98,11 +98,12 @@ def is_private(
 ) -> bool:
     """Whether a message that was read so, when a slot was requested, may hold the value of a sensitive slot.
 
-    A value that is said again, in whatever writing, changes nothing and stands in the message all the same.
+    A value that is said again, in whatever writing, changes nothing and stands in the message all the same. So does one
+    that is denied or asked about.
     """
     rejected = (rejection.slot for rejection in (*change.rejected, *understanding.rejected))
     touched = {requested, *understanding.slots, *change.filled, *change.cleared, *rejected}
-    return any(name in definitions and definitions[name].sensitive for name in touched)
+    return bool(understanding.private) or any(name in definitions and definitions[name].sensitive for name in touched)
 
 
 def secrets_of(context: ConversationContext, definitions: Mapping[str, SlotDefinition]) -> list[str]:

@@ -61,6 +61,8 @@ class Findings:
 
     slots: Mapping[str, Candidate]
     rejected: tuple[Rejection, ...]
+    private: tuple[str, ...] = ()
+    """See `Understanding`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class SlotFinder:
         """The words of all choices."""
         # Of two slots of one type, a lone value is rather a start than an end: "a car from the 5th" says no more.
         self._definitions = sorted(definitions, key=lambda definition: self.words.is_end(definition.name))
+        shown = {definition.type for definition in definitions if not definition.sensitive}
+        self._private = frozenset(d.name for d in definitions if d.sensitive and d.type not in shown)
         self._free_texts = {d.name: FreeText(d) for d in definitions if d.type is SlotType.STRING}
         self._counts = {d.name: counts for d in definitions if (counts := _counts_of(d))}
 
@@ -102,8 +106,10 @@ class SlotFinder:
         if not self._definitions:
             return Findings(slots={}, rejected=())
         heard = _Heard(message, Spoken(message), situation, _reference(situation), revising)
-        found = assign(list(self._offers(heard)), heard.spoken.message, last=revising)
-        return Findings(found, tuple(self._rejections(heard, found)))
+        offers = list(self._offers(heard))
+        found = assign(offers, heard.spoken.message, last=revising)
+        private = tuple(offer.candidate.raw for offer in offers if offer.slot in self._private)
+        return Findings(found, tuple(self._rejections(heard, found)), private)
 
     def whole(self, slot: str, message: str, taken: Mapping[str, Candidate], situation: Situation) -> Candidate | None:
         """Takes a message as the free text of a string slot; None if it says nothing besides what is taken."""

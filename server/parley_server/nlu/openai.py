@@ -51,6 +51,7 @@ class OpenAIUnderstander:
             proposed,
             slots={**proposed.slots, **own},
             rejected=proposed.rejected + refused,
+            private=by_rules.private,
             mentioned=proposed.mentioned | (by_rules.mentioned - shown.keys()),
             command=proposed.command or by_rules.command,
             correction=proposed.correction or (bool(own) and by_rules.correction),
@@ -67,8 +68,10 @@ class OpenAIUnderstander:
             return None
         shown = self._shown(situation)
         withheld = [name for name, slot in situation.slots.items() if self._withheld(slot)]
-        secrets = [*situation.secrets, *(found.raw for name, found in by_rules.slots.items() if name in withheld)]
+        secrets = [found.raw for name, found in by_rules.slots.items() if name in withheld]
         secrets += [found.raw for found in by_rules.rejected if found.slot in withheld]
+        if not self._profile.sensitive:
+            secrets += [*situation.secrets, *by_rules.private]
         try:
             answer = await consultation.ask(self._request(without(message, secrets), shown, situation))
             proposal = read_proposal(answer)

@@ -80,7 +80,7 @@ class _Reading:
         findings = self.finder.find(self.message, self.situation, revising=self.revising)
         command = self._command(findings.slots)
         if command:
-            findings = Findings(slots={}, rejected=())
+            findings = Findings(slots={}, rejected=(), private=findings.private)
         slots = findings.slots if command or findings.rejected else self._with_reply(findings.slots)
         mentioned = self.mentioned - slots.keys()
         correction = self._corrects(slots, mentioned)
@@ -91,6 +91,7 @@ class _Reading:
             message=self.message,
             slots=slots,
             rejected=findings.rejected,
+            private=findings.private,
             mentioned=mentioned,
             intents=self.intents,
             answer=self._settled(slots, correction=correction),

@@ -199,6 +199,17 @@ async def test_that_something_sensitive_is_to_be_changed_or_was_wrong_is_heard_b
     assert corrects.understanding.correction
 
 
+async def test_words_are_shown_that_may_be_the_value_of_a_slot_that_is_not_sensitive() -> None:
+    born = SlotDefinition(name="born", type=SlotType.DATE, sensitive=True)
+    light = situation(slots={"born": born, "mail": SlotDefinition(name="mail", type=SlotType.EMAIL, sensitive=True)})
+    alone = await read("not on 3 May, nor to ann@example.com", light, proposal())
+    beside = await read("not on 3 May", situation(slots={**light.slots, "day": SLOTS["day"]}), proposal())
+
+    assert set(alone.understanding.private) == {"3 May", "ann@example.com"}
+    assert "3 May" not in alone.sent
+    assert "3 May" in beside.sent
+
+
 async def test_what_is_sensitive_is_sent_where_the_author_allows_it() -> None:
     light = situation(requested="pin", filled={"pin": "1111"})
 
