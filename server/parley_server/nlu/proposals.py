@@ -16,6 +16,7 @@ from parley_server.core.slots import Candidate, Rejection, SlotDefinition, SlotT
 from parley_server.core.understanding import Answer, Command, IntentExamples, IntentMatch, Situation, Understanding
 from parley_server.errors import ModelFault, ModelUnavailable
 from parley_server.nlu.values import READERS, Reference, Refusal
+from parley_server.nlu.values.words import folded
 
 KINDS: Mapping[SlotType, tuple[str, str]] = {
     SlotType.STRING: ("string", "text"),
@@ -114,7 +115,7 @@ def understanding_of(proposal: Proposal, message: str, situation: Situation) -> 
 def _words(given: object, message: str, *, whole: bool) -> tuple[str, int]:
     """The words of a message that a value was read from, as far as they can be found, and where they begin."""
     words = str(given)
-    start = message.lower().find(words.lower())
+    start = folded(message).find(folded(words))
     if start >= 0:
         return message[start : start + len(words)], start
     return (message if whole else words), 0

@@ -199,6 +199,14 @@ async def test_that_something_sensitive_is_to_be_changed_or_was_wrong_is_heard_b
     assert corrects.understanding.correction
 
 
+@pytest.mark.parametrize("message", ["we are FOUR", "\u0130\u0130\u0130\u0130: we are FOUR, I think"])
+async def test_a_value_stands_where_the_message_has_its_words(message: str) -> None:
+    done = await read(message, situation(), proposal(slots={"party": "four"}))
+
+    found = done.understanding.slots["party"]
+    assert (found.value, found.raw, found.start) == (4, "FOUR", message.index("FOUR"))
+
+
 async def test_words_are_shown_that_may_be_the_value_of_a_slot_that_is_not_sensitive() -> None:
     born = SlotDefinition(name="born", type=SlotType.DATE, sensitive=True)
     light = situation(slots={"born": born, "mail": SlotDefinition(name="mail", type=SlotType.EMAIL, sensitive=True)})
