@@ -15,6 +15,8 @@ _RESERVE = 0.25
 """Seconds of a turn that are left to the rules and the commit."""
 _SHARE = 0.5
 """The share of what is left that a call may take which is not the turn's last one."""
+_READ = frozenset({ModelFault.EMPTY, ModelFault.REFUSED})
+"""Faults of a model that has read what it was asked: that costs, and who asks for nothing may not do so for nothing."""
 
 
 class Consultation:
@@ -67,7 +69,12 @@ class Consultation:
 
     async def _asked(self, request: ModelRequest) -> str:
         left = self._deadline - asyncio.get_running_loop().time() - _RESERVE
-        completion = await self._admitted().complete(request, until=self._deadline - _RESERVE - left * _SHARE)
+        try:
+            completion = await self._admitted().complete(request, until=self._deadline - _RESERVE - left * _SHARE)
+        except ModelUnavailable as error:
+            if error.fault in _READ:
+                self._count(_estimate(request, 0))
+            raise
         self._count(completion.finish.usage or _estimate(request, len(completion.text.encode())))
         return completion.text
 
@@ -77,7 +84,7 @@ class Consultation:
         Raises:
             ModelUnavailable: There is none, or it broke off.
         """
-        written, usage = 0, None
+        written, usage, read = 0, None, False
         try:
             async with aclosing(self._admitted().stream(request, until=self._deadline - _RESERVE)) as pieces:
                 async for piece in pieces:
@@ -86,9 +93,12 @@ class Consultation:
                     else:
                         written += len(piece.encode())
                     yield piece
+        except ModelUnavailable as error:
+            read = error.fault in _READ
+            raise
         finally:
             # What was written costs, also where it broke off or was given up.
-            if usage or written:
+            if usage or written or read:
                 self._count(usage or _estimate(request, written))
 
     def _admitted(self) -> ModelCalls:

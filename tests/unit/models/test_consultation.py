@@ -82,6 +82,17 @@ async def test_what_was_written_costs_where_it_broke_off_and_where_it_was_left()
             spending.check("t", Usage())
 
 
+@pytest.mark.parametrize("nothing", [Says(""), Says("No.", refused=True)], ids=repr)
+async def test_an_answer_that_is_none_costs_what_was_asked(nothing: Says) -> None:
+    async with consulting(nothing) as (_, consultation, _spending):
+        with pytest.raises(ModelUnavailable):
+            await consultation.ask(STRUCTURED)
+        asked = consultation.usage.input_tokens
+        with pytest.raises(ModelUnavailable):
+            await write(consultation)
+        assert 0 < asked < consultation.usage.input_tokens
+
+
 async def test_a_call_that_came_to_nothing_costs_nothing() -> None:
     async with consulting(Status(500)) as (_, consultation, _spending):
         with pytest.raises(ModelUnavailable):
