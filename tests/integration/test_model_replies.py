@@ -37,6 +37,12 @@ IMPATIENT: dict[str, dict[str, Any]] = {
     "falls silent": {"next_token": 0.05},
 }
 
+SAYS_FIRST = """
+assistant: chat
+nlu: rules
+flows: {shop: {states: {s: {say: One moment., generate: Recommend a wine., on: [{when: always, to: s}]}}}}
+"""
+
 FAULTS: dict[str, tuple[Behaviour, int]] = {
     "slow first token": (NeverAnswers(), 2),
     "slow drip": (Drips(Filler.EMPTY_DELTA, every=0.01), 2),
@@ -110,6 +116,22 @@ async def test_without_such_a_text_the_turn_fails_and_leaves_no_trace(fault: tup
     assert talk.model.calls in calls
     assert await talk.client.get_session("s") == before
     assert len(await talk.turns()) == 1
+
+
+async def test_what_is_said_before_is_there_while_the_model_still_thinks(tmp_path: Path) -> None:
+    gate = TokenGate()
+    async with talking(tmp_path, Says("A dry one.", gate=gate), text=SAYS_FIRST) as talk:
+        sent: list[int] = []
+        came: list[parley.Event] = []
+        async with aclosing(talk.client.chat("hello", session_id="s")) as events:
+            async for event in events:
+                came.append(event)
+                if isinstance(event, parley.TextDelta):
+                    sent.append(gate.sent)
+                    gate.open()
+
+    assert sent[0] == 0
+    assert reply_of(came) == "One moment. A dry one."
 
 
 async def test_the_first_piece_is_there_before_the_model_has_sent_its_second(tmp_path: Path) -> None:

@@ -56,6 +56,9 @@ async def _stream(effect: Generate, pages: "_Pages", consultation: Consultation,
     request = _request(effect, pages)
     room = max(_LONGEST_REPLY - len(before), 0)
     text = shown = ""
+    if before:
+        # What was said already does not wait for what the model thinks of.
+        tell(effect.so_far, effect.so_far.reply)
     async with aclosing(consultation.write(request)) as pieces:
         async for piece in pieces:
             if isinstance(piece, Finish):
