@@ -40,7 +40,7 @@ IMPATIENT: dict[str, dict[str, Any]] = {
 SAYS_FIRST = """
 assistant: chat
 nlu: rules
-flows: {shop: {states: {s: {say: One moment., generate: Recommend a wine., on: [{when: always, to: s}]}}}}
+flows: {shop: {states: {advice: {say: One moment., generate: Recommend a wine., next: end}, end: {}}}}
 """
 
 FAULTS: dict[str, tuple[Behaviour, int]] = {
