@@ -7,6 +7,7 @@ as `15:00`.
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 from cel_expr_python import cel
@@ -60,6 +61,32 @@ _TURN_VARIABLES: Mapping[str, cel.Type] = {
     "metadata": cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
     "turn": cel.Type.INT,
 }
+_TIME_VALUES: Mapping[str, Callable[[Scope | ValidationScope], object]] = {
+    "now": lambda scope: scope.now,
+    "today": lambda scope: _plain(scope.now.date()),
+}
+_TURN_VALUES: Mapping[str, Callable[[Scope], object]] = {
+    "intent": lambda scope: scope.understanding.intent,
+    "message": lambda scope: scope.understanding.message,
+    "metadata": lambda scope: dict(scope.context.metadata),
+    "turn": lambda scope: scope.context.turn_count + 1,
+    **_TIME_VALUES,
+}
+_KEYWORDS = re.compile(
+    r'message\.matches\("(?P<flag>(?:\(\?i\))?)(?P<edge>(?:\\\\b)?)(?P<words>\((?:[A-Za-z]\??|[ |])+\))(?P=edge)"\)'
+)
+"""A condition that looks for words, written so that Python reads the pattern as CEL does."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Expression:
+    """A compiled expression. It is given what it names alone, for to hand over a value takes longer than to compare."""
+
+    program: cel.Expression
+    names: frozenset[str]
+    """The variables that it may name."""
+    slots: frozenset[str]
+    """The slots that it may name."""
 
 
 class Expressions:
@@ -82,7 +109,8 @@ class Expressions:
             ValueError: It is no expression, names what there is not, or is neither true nor false.
         """
         expression = self._compile(source, _TURN_VARIABLES)
-        return lambda scope: self._evaluate_in(expression, scope) is True
+        may_hold = _gate_of(source)
+        return lambda scope: may_hold(scope.understanding.message) and self._evaluate_in(expression, scope) is True
 
     def rule(self, source: str) -> SlotRule:
         """Compiles a rule over `slots` alone.
@@ -91,7 +119,7 @@ class Expressions:
             ValueError: As for `condition`.
         """
         expression = self._compile(source, {}, slots_alone=True)
-        return lambda slots: self._evaluate(expression, slots) is True
+        return lambda slots: self._evaluate(expression, slots, {}) is True
 
     def value(self, source: str, slot: str) -> Callable[[Scope], SlotValue | None]:
         """Compiles the value that a slot takes, over what a condition may name.
@@ -116,9 +144,13 @@ class Expressions:
             ValueError: As for `condition`.
         """
         expression = self._compile(source, {"value": _CEL_TYPE.get(slot_type, cel.Type.STRING)})
-        return lambda value, scope: (
-            self._evaluate(expression, scope.slots, value=_plain(value), **_times(scope.now)) is True
-        )
+        times = [(name, read) for name, read in _TIME_VALUES.items() if name in expression.names]
+
+        def holds(value: SlotValue, scope: ValidationScope) -> bool:
+            names = {"value": _plain(value), **{name: read(scope) for name, read in times}}
+            return self._evaluate(expression, scope.slots, names) is True
+
+        return holds
 
     def _compile(
         self,
@@ -127,20 +159,23 @@ class Expressions:
         *,
         expected: cel.Type = cel.Type.BOOL,
         slots_alone: bool = False,
-    ) -> cel.Expression:
+    ) -> _Expression:
         known = {"slots": cel.Type(f"{_PACKAGE}.Slots"), **({} if slots_alone else _TIME_VARIABLES), **variables}
         try:
-            expression = cel.NewEnv(self._pool, variables=known).compile(source)
+            program = cel.NewEnv(self._pool, variables=known).compile(source)
         except RuntimeError as error:
             problem = _first_problem(str(error))
             if field := re.search(r"undefined field '(\w+)' not found in struct '.*Slots'", problem):
                 raise ValueError(f"there is no slot `{field[1]}`{closest(field[1], self._slots)}") from error
             raise ValueError(f"not an expression: {problem}{self._hint(problem, known)}") from error
-        found = expression.return_type()
+        found = program.return_type()
         if found not in (expected, cel.Type.DYN):
             needed = "true or false" if expected == cel.Type.BOOL else _in_words(expected.name())
             raise ValueError(f"the expression gives {_in_words(found.name())}, where {needed} is needed")
-        return expression
+        words = frozenset(re.findall(r"\w+", source))
+        # Of `slots` without a field behind it anything may be asked.
+        slots = self._slots if re.search(r"\bslots\b(?!\.\w)", source) else words & self._slots.keys()
+        return _Expression(program, words & known.keys(), frozenset(slots))
 
     def _hint(self, problem: str, names: Collection[str]) -> str:
         """What to write instead, where that can be told."""
@@ -150,27 +185,22 @@ class Expressions:
             return closest(name[1], names) or f": a text stands in quotes, and the names are {', '.join(sorted(names))}"
         return next((f": {hint}" for pattern, hint in _HINTS if re.search(pattern, problem)), "")
 
-    def _evaluate_in(self, expression: cel.Expression, scope: Scope) -> object:
-        return self._evaluate(
-            expression,
-            scope.context.slots,
-            intent=scope.understanding.intent,
-            message=scope.understanding.message,
-            metadata=dict(scope.context.metadata),
-            turn=scope.context.turn_count + 1,
-            **_times(scope.now),
-        )
+    def _evaluate_in(self, expression: _Expression, scope: Scope) -> object:
+        names = {name: read(scope) for name, read in _TURN_VALUES.items() if name in expression.names}
+        return self._evaluate(expression, scope.context.slots, names)
 
-    def _evaluate(self, expression: cel.Expression, slots: Mapping[str, SlotValue], **names: object) -> object:
+    def _evaluate(self, expression: _Expression, slots: Mapping[str, SlotValue], names: Mapping[str, object]) -> object:
         """The value of an expression; None where it has none."""
-        # A session may still hold a slot that the definition has given up,
-        known = {name: _plain(value) for name, value in slots.items() if name in self._slots}
-        try:
-            filled = self._message(**known)
-        except (TypeError, ValueError):
-            # or one that has had another type then.
-            return None
-        found = expression.eval(data={**names, "slots": filled})
+        data = {**names}
+        if "slots" in expression.names:
+            # A session may still hold a slot that the definition has given up,
+            known = {name: _plain(value) for name, value in slots.items() if name in expression.slots}
+            try:
+                data["slots"] = self._message(**known)
+            except (TypeError, ValueError):
+                # or one that has had another type then.
+                return None
+        found = expression.program.eval(data=data)
         value: object = found.value()
         return None if found.type() == cel.Type.ERROR else value
 
@@ -190,8 +220,14 @@ def _describe(slots: Mapping[str, SlotType]) -> descriptor_pb2.FileDescriptorPro
     return file
 
 
-def _times(now: datetime) -> dict[str, object]:
-    return {"now": now, "today": _plain(now.date())}
+def _gate_of(source: str) -> Callable[[str], bool]:
+    """What tells that a condition can not hold of a message: CEL compiles a pattern anew whenever it looks for it."""
+    found = _KEYWORDS.fullmatch(source.strip())
+    if found is None:
+        return lambda _: True
+    edge = found["edge"] and r"\b"
+    search = re.compile(found["flag"] + edge + found["words"] + edge).search
+    return lambda message: not message.isascii() or search(message) is not None
 
 
 def _plain(value: SlotValue) -> object:

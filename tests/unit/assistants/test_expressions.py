@@ -103,6 +103,42 @@ def test_a_value_of_the_type_that_a_slot_had_before_makes_no_condition_hold() ->
     assert not holds("slots.integer < 9 || slots.boolean", slots={"integer": "three", "boolean": True})
 
 
+def test_a_value_of_another_type_makes_no_difference_to_what_does_not_name_it() -> None:
+    assert holds("slots.boolean", slots={"integer": "three", "boolean": True})
+
+
+def test_a_condition_may_look_at_all_slots_at_once() -> None:
+    nothing = "slots == parley.assistant.Slots{}"
+
+    assert holds(nothing)
+    assert not holds(nothing, slots={"integer": 3})
+
+
+@pytest.mark.parametrize("words", ["(urgent|as soon as possible|calls?)", "(Urgent| call)"])
+@pytest.mark.parametrize("edge", [r"\\b", ""])
+@pytest.mark.parametrize("flag", ["(?i)", ""])
+def test_looking_for_words_gives_the_same_as_looking_for_any_pattern(flag: str, edge: str, words: str) -> None:
+    messages = [
+        "it is urgent!",
+        "URGENT",
+        "Urgent",
+        "urgently",
+        "as soon\nas possible",
+        "AS SOON AS POSSIBLE",
+        "two calls",
+        "recall",
+        "_call",
+        "a\u017f soon as possible",
+        "\u00e9urgent",
+        "",
+    ]
+    pattern = f'message.matches("{flag}{edge}{words}{edge}")'
+
+    for message in messages:
+        said = understood(message)
+        assert holds(pattern, understanding=said) is holds(f"({pattern})", understanding=said), message
+
+
 def test_names_that_differ_in_their_spelling_alone_are_different_slots() -> None:
     spelled = Expressions({"startAt": SlotType.INTEGER, "start_at": SlotType.INTEGER, "start": SlotType.INTEGER})
 
