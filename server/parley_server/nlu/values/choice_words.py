@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
-from parley_server.core.slots import Choice, SlotDefinition
+from parley_server.core.slots import SlotDefinition
 from parley_server.nlu.clauses import word_set
 from parley_server.nlu.values.synonyms import SYNONYMS
 from parley_server.nlu.values.words import STOP_WORDS, WORD, context_stems, folded, singular, stem
@@ -19,6 +19,7 @@ SHORTEST_MISTYPED = 6
 """A word with fewer letters is too near to others to be corrected."""
 _LONG = 8
 
+_NONE = word_set("none no nothing")
 _DULL = word_set("area place type class other general high low very service all first last new")
 """Words that make no choice out of a name that has more words."""
 
@@ -35,23 +36,24 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """All the phrases of a slot."""
+    """All the words of a slot."""
 
     phrases: Mapping[str, tuple[Phrase, ...]]
-    """By their first word, the longest and surest first."""
+    """What means a choice that is no number, by the first word, the longest and surest first."""
     long_words: frozenset[str]
     """The words of the choices' own names that are long enough to be mistyped."""
     near: Mapping[tuple[str, int], tuple[str, ...]]
     """These by the first letter and the length that a word has which may be one of them, mistyped."""
-
-
-def vocabulary_of(definition: SlotDefinition) -> Vocabulary:
-    """Returns the words of a slot's choices, but for those that are numbers."""
-    return _vocabulary(definition.choices, context_stems(definition))
+    numbers: frozenset[str]
+    """The names of the choices that are numbers."""
+    none: str
+    """The name of the choice of none; empty: there is no such choice."""
 
 
 @lru_cache(maxsize=1024)
-def _vocabulary(choices: tuple[Choice, ...], context: frozenset[str]) -> Vocabulary:
+def vocabulary_of(definition: SlotDefinition) -> Vocabulary:
+    """Returns the words of a slot's choices."""
+    choices, context = definition.choices, context_stems(definition)
     named = [
         (_words(text), choice.name)
         for choice in choices
@@ -74,7 +76,13 @@ def _vocabulary(choices: tuple[Choice, ...], context: frozenset[str]) -> Vocabul
         by_first.setdefault(phrase.words[0], []).append(phrase)
     known = chain.from_iterable(words for words, _ in named)
     long_words = frozenset(word for word in known if len(word) >= SHORTEST_MISTYPED)
-    return Vocabulary({first: tuple(group) for first, group in by_first.items()}, long_words, _near(long_words))
+    return Vocabulary(
+        phrases={first: tuple(group) for first, group in by_first.items()},
+        long_words=long_words,
+        near=_near(long_words),
+        numbers=frozenset(choice.name for choice in choices if choice.name.isdecimal()),
+        none=next((choice.name for choice in choices if choice.name.casefold() in _NONE), ""),
+    )
 
 
 def most_errors(word: str) -> int:

@@ -5,7 +5,7 @@ through small typing errors. This module must not know what the choices are abou
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from rapidfuzz.distance import OSA
@@ -24,7 +24,6 @@ _NEGATED = re.compile(
 )
 _ASKED = re.compile(r"\b(?:is|are|does|do)\s(?:it|they|this|that|the\s\w+)\s$")
 """Begins a question about a thing, which says nothing of what the user wants: "is the restaurant expensive?"."""
-_NONE = frozenset(["none", "no", "nothing"])
 _WITHOUT = re.compile(r"\b(?:no|without(?:\sany)?|(?:don't|do\snot|not)\s(?:need|want)(?:\sany)?)\s([a-z]+)\b")
 _PICK = re.compile(
     r"\W*(?:i(?:'ll| will)\s(?:take|have)\s|let's\sgo\swith\s)?(?:(?:the|option|number|choice|no\.?)\s|#)*"
@@ -59,7 +58,10 @@ class ChoiceReader:
         """Finds every choice that is named; those that are less surely meant only where none is named outright."""
         vocabulary = vocabulary_of(definition)
         text = folded(message)
-        found = [*_numbers(message, definition, reference), *_none(text, message, definition)]
+        found = [
+            *_numbers(message, definition, reference, vocabulary.numbers),
+            *_none(text, message, definition, vocabulary.none),
+        ]
         places = list(WORD.finditer(text))
         words = [singular(place[0]) for place in places]
         if not any(word in vocabulary.phrases or (word[0], len(word)) in vocabulary.near for word in words):
@@ -90,23 +92,20 @@ def _candidate(phrase: Phrase, message: str, span: slice) -> Candidate:
     return Candidate(value=phrase.choice, raw=message[span], start=span.start, score=phrase.score)
 
 
-def _numbers(message: str, definition: SlotDefinition, reference: Reference) -> list[Candidate]:
+def _numbers(
+    message: str, definition: SlotDefinition, reference: Reference, names: Collection[str]
+) -> Iterator[Candidate]:
     """Finds the choices that are numbers: "2" is one where the message counts two of what the slot is about."""
-    names = {choice.name for choice in definition.choices if choice.name.isdecimal()}
-    if not names:
-        return []
-    return [
-        replace(candidate, value=str(candidate.value))
-        for candidate in _WHOLE_NUMBERS.find(message, definition, reference)
-        if str(candidate.value) in names and candidate.score > IMPLIED
-    ]
+    for candidate in _WHOLE_NUMBERS.find(message, definition, reference) if names else ():
+        value = str(candidate.value)
+        if value in names and candidate.score > IMPLIED:
+            yield replace(candidate, value=value)
 
 
-def _none(text: str, message: str, definition: SlotDefinition) -> Iterator[Candidate]:
+def _none(text: str, message: str, definition: SlotDefinition, none: str) -> Iterator[Candidate]:
     """Finds the choice of none: "no subtitles" for the language of subtitles."""
-    none = next((choice.name for choice in definition.choices if choice.name.casefold() in _NONE), None)
     for match in _WITHOUT.finditer(text) if none else ():
-        if none and stem(match[1]) in name_stems(definition):
+        if stem(match[1]) in name_stems(definition):
             yield Candidate(value=none, raw=message[slice(*match.span())], start=match.start())
 
 
