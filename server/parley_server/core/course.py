@@ -98,8 +98,8 @@ class Course:
     @property
     def running_slots(self) -> frozenset[str]:
         """Every slot that is collected by a flow on the stack, or by one that it calls or goes over to."""
-        reached = self.assistant.reached_slots
-        return frozenset().union(*(reached[frame.flow] for frame in self.context.stack))
+        first, *others = (self.assistant.reached_slots[frame.flow] for frame in self.context.stack)
+        return first.union(*others)
 
     @property
     def aside(self) -> bool:
@@ -133,7 +133,9 @@ class Course:
         Raises:
             AssistantFailed: A template could not be written out.
         """
-        if not text:
+        if isinstance(text, str):
+            if said := text.strip():
+                self.said.append((said, said))
             return
         names = self.scope.names()
         try:

@@ -42,6 +42,8 @@ class SlotFiller:
             if slot.extractor and not isinstance(slot.extractor, re.Pattern)
         }
         """The code that finds values in messages, by slot."""
+        self._checked = {name for name, slot in self.definitions.items() if slot.validators}
+        self._dependent = {name: slot.depends_on for name, slot in self.definitions.items() if slot.depends_on}
 
     def extract(self, context: ConversationContext, understanding: Understanding) -> Mapping[str, Candidate]:
         """The candidates of a message that say something new of a slot that exists."""
@@ -129,11 +131,9 @@ class SlotFiller:
 
     def missing(self, context: ConversationContext, names: Sequence[str]) -> tuple[str, ...]:
         """Those of the named slots that are required, have no value and were not skipped, in order."""
-        return tuple(
-            name
-            for name in names
-            if not context.has_slot(name) and name not in context.skipped and self._required(name, context)
-        )
+        known, skipped = context.slots, context.skipped
+        unknown = [name for name in names if name not in known and name not in skipped]
+        return tuple(name for name in unknown if self._required(name, context))
 
     def next_confirmation(self, name: str, context: ConversationContext) -> Text:
         """The question whether a slot's value is right."""
@@ -174,8 +174,7 @@ class SlotFiller:
         scope = ValidationScope(slots=known, now=now)
         outdated = []
         for name, value in known.items():
-            definition = self.definitions.get(name)
-            if definition and definition.validators and name not in filled:
+            if name in self._checked and name not in filled:
                 reason = yield from self.validate(name, value, scope)
                 if reason is not None:
                     outdated.append(self._rejection(name, reason, ""))
@@ -189,11 +188,9 @@ class SlotFiller:
         filled: Mapping[str, SlotValue],
     ) -> tuple[str, ...]:
         """What is cleared, with the slots whose value depends on one that has changed."""
-        dependent = {
-            name: definition.depends_on
-            for name, definition in self.definitions.items()
-            if definition.depends_on and context.has_slot(name) and name not in filled
-        }
+        if not self._dependent:
+            return tuple(cleared)
+        dependent = {name: on for name, on in self._dependent.items() if context.has_slot(name) and name not in filled}
         voided, changed = [*cleared], {*changed, *cleared}
         # What one round voids may be what the next one's slots depend on.
         while found := [name for name, on in dependent.items() if name not in voided and not changed.isdisjoint(on)]:

@@ -143,11 +143,8 @@ class DialogFlow:
         self.name = name
         self.states: Mapping[str, DialogState] = {state.name: state for state in states}
         self.initial_state = self.states[initial or next(iter(self.states))]
-
-    @property
-    def slots(self) -> frozenset[str]:
+        self.slots = frozenset(name for state in self.states.values() if state.form for name in state.form.slots)
         """Every slot that a form of the flow collects."""
-        return frozenset(name for state in self.states.values() if state.form for name in state.form.slots)
 
     def start(self, context: ConversationContext, *, at: str = "") -> ConversationContext:
         """Puts the flow on top of the stack, at its initial state or another one."""
