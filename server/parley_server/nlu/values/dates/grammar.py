@@ -241,11 +241,14 @@ _LONGEST_OFFSET = 60
 """How many characters may stand before a date to move it."""
 
 
+def has_date(text: str) -> bool:
+    """Whether a folded text may hold a date. Costs far less than to look for it."""
+    return _GATE.search(text) is not None
+
+
 @lru_cache(maxsize=8)
 def dates_in(text: str, when: When) -> Sequence[Reading]:
     """Finds the dates of a folded text, in order, none overlapping another."""
-    if not _GATE.search(text):
-        return ()
     found: list[Reading] = []
     for gate, rules in _FAMILIES:
         if gate.search(text):

@@ -11,7 +11,7 @@ from datetime import date, datetime
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
 from parley_server.nlu.values.dates.foreign import foreign_dates_in, odd_date
-from parley_server.nlu.values.dates.grammar import Reading, dates_in
+from parley_server.nlu.values.dates.grammar import Reading, dates_in, has_date
 from parley_server.nlu.values.dates.meanings import When
 from parley_server.nlu.values.dates.spelling import spelled
 from parley_server.nlu.values.dates.vocabulary import MONTH
@@ -42,8 +42,7 @@ class DateReader:
             return words
         if not isinstance(words, str):
             return _REFUSAL
-        when = _when(definition, reference)
-        readings = _readings(folded(words), reference.language, when)
+        readings = _readings(folded(words), definition, reference)
         impossible = next((reading for reading in readings if reading.day is None), None)
         if impossible is not None:
             return Refusal(
@@ -55,7 +54,8 @@ class DateReader:
         days = {reading.day for reading in readings if reading.day}
         if len(days) > 1:
             return Refusal("Please give one date alone.", words.strip())
-        return days.pop() if days else odd_date(words.strip(), reference.language, when) or _REFUSAL
+        day = days.pop() if days else odd_date(words.strip(), reference.language, _when(definition, reference))
+        return day or _REFUSAL
 
     def find(self, message: str, definition: SlotDefinition, reference: Reference) -> Sequence[Candidate]:
         """Finds the dates that exist; those that no calendar has are left to `parse` to refuse."""
@@ -66,7 +66,7 @@ class DateReader:
                 start=reading.start,
                 others=(reading.past,) if reading.past and definition.validators else (),
             )
-            for reading in _readings(folded(message), reference.language, _when(definition, reference))
+            for reading in _readings(folded(message), definition, reference)
             if reading.day is not None
         ]
 
@@ -76,12 +76,12 @@ def _when(definition: SlotDefinition, reference: Reference) -> When:
     return When(now=reference.now, day_first=reference.region not in _MONTH_FIRST, past=past, back=past)
 
 
-def _readings(text: str, language: str, when: When) -> Sequence[Reading]:
-    readings = dates_in(text, when)
-    if readings:
+def _readings(text: str, definition: SlotDefinition, reference: Reference) -> Sequence[Reading]:
+    if has_date(text) and (readings := dates_in(text, _when(definition, reference))):
         return readings
-    if language == "en":
+    if reference.language == "en":
         right = spelled(text)
-        found = dates_in(right.text, when) if right else ()
+        found = dates_in(right.text, _when(definition, reference)) if right else ()
         return [replace(day, start=right.place(day.start), end=right.place(day.end)) for day in found if right]
-    return [Reading(day, span.start, span.stop) for day, span in foreign_dates_in(text, language, when)]
+    found_abroad = foreign_dates_in(text, reference.language, _when(definition, reference))
+    return [Reading(day, span.start, span.stop) for day, span in found_abroad]
