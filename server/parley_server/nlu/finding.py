@@ -92,6 +92,8 @@ class SlotFinder:
         self._definitions = sorted(definitions, key=lambda definition: self.words.is_end(definition.name))
         shown = {definition.type for definition in definitions if not definition.sensitive}
         self._private = frozenset(d.name for d in definitions if d.sensitive and d.type not in shown)
+        self._refused = [d for d in self._definitions if d.type not in _OF_ANY_WORDS]
+        """Those a value of which may be refused."""
         self._free_texts = {d.name: FreeText(d) for d in definitions if d.type is SlotType.STRING}
         self._counts = {d.name: counts for d in definitions if (counts := _counts_of(d))}
 
@@ -120,8 +122,8 @@ class SlotFinder:
     def _offers(self, heard: _Heard) -> Iterator[Offer]:
         for place, definition in enumerate(self._definitions):
             asked = definition.name == heard.situation.requested
-            found = list(islice(self._candidates(heard, definition), _MOST))
-            for candidate in found or (_alone(heard, definition) if asked else ()):
+            found = self._candidates(heard, definition)
+            for candidate in found[:_MOST] or (_alone(heard, definition) if asked else ()):
                 if candidate.score < _BY_CHANCE:
                     continue
                 nearness = self._nearness(heard, definition, candidate)
@@ -143,23 +145,20 @@ class SlotFinder:
                     barred=_is_barred(heard, definition, candidate, nearness),
                 )
 
-    def _candidates(self, heard: _Heard, definition: SlotDefinition) -> Iterator[Candidate]:
+    def _candidates(self, heard: _Heard, definition: SlotDefinition) -> Sequence[Candidate]:
         if definition.extractor is not None:
-            yield from _extracted(heard, definition)
-        elif definition.name in self._counts:
-            choices = self._counts[definition.name]
-            for number in READERS[SlotType.INTEGER].find(heard.message, definition, heard.reference):
-                if number.value in choices and number.score > IMPLIED:
-                    yield replace(number, value=choices[number.value])
-        elif definition.type is SlotType.CHOICE:
-            for choice in READERS[definition.type].find(heard.message, definition, heard.reference):
-                literal = choice.raw.casefold() == str(choice.value).casefold()
-                yield choice if literal else replace(choice, score=choice.score - _NOT_LITERAL)
-        elif definition.type is SlotType.STRING:
-            yield from self._free_texts[definition.name].find(heard.message, heard.reference)
-        else:
-            shifted = _shifted(heard, definition) if definition.type in _MOVED and heard.situation.filled else ()
-            yield from shifted or READERS[definition.type].find(heard.message, definition, heard.reference)
+            return _extracted(heard, definition)
+        if definition.type is SlotType.STRING:
+            return list(islice(self._free_texts[definition.name].find(heard.message, heard.reference), _MOST))
+        choices = self._counts.get(definition.name)
+        if choices:
+            numbers = READERS[SlotType.INTEGER].find(heard.message, definition, heard.reference)
+            counted = [number for number in numbers if number.value in choices and number.score > IMPLIED]
+            return [replace(number, value=choices[number.value]) for number in counted]
+        if definition.type in _MOVED and (shifted := _shifted(heard, definition)):
+            return shifted
+        found = READERS[definition.type].find(heard.message, definition, heard.reference)
+        return [_named(choice) for choice in found] if definition.type is SlotType.CHOICE else found
 
     def _nearness(self, heard: _Heard, definition: SlotDefinition, candidate: Candidate) -> float:
         if definition.type is SlotType.BOOLEAN:
@@ -170,10 +169,10 @@ class SlotFinder:
         return self.words.nearness(definition.name, heard.spoken, candidate.start, candidate.end, behind=behind)
 
     def _rejections(self, heard: _Heard, found: Mapping[str, Candidate]) -> Iterator[Rejection]:
-        for definition in self._definitions:
+        for definition in self._refused:
             asked = definition.name == heard.situation.requested
             sign = _SIGNS.get(definition.type)
-            if definition.name in found or definition.type in _OF_ANY_WORDS:
+            if definition.name in found:
                 continue
             if not asked and not (sign and heard.is_open(definition.name) and sign.search(heard.message)):
                 continue
@@ -188,6 +187,8 @@ class SlotFinder:
 def _shifted(heard: _Heard, definition: SlotDefinition) -> Sequence[Candidate]:
     """What the message moves a known value to."""
     known = heard.situation.filled.get(definition.name)
+    if known is None:
+        return ()
     text = heard.spoken.message[:LONGEST_SEARCH]
     shifts: Iterable[Shift] = ()
     if isinstance(known, date | time):
@@ -205,12 +206,19 @@ def _shifted(heard: _Heard, definition: SlotDefinition) -> Sequence[Candidate]:
     ]
 
 
-def _extracted(heard: _Heard, definition: SlotDefinition) -> Iterator[Candidate]:
+def _named(choice: Candidate) -> Candidate:
+    """A choice, less sure where its own words do not name it."""
+    literal = choice.raw.casefold() == str(choice.value).casefold()
+    return choice if literal else replace(choice, score=choice.score - _NOT_LITERAL)
+
+
+def _extracted(heard: _Heard, definition: SlotDefinition) -> Sequence[Candidate]:
     words = _extracted_words(heard, definition)
     value = READERS[definition.type].parse(words, definition, heard.reference) if words else None
-    if value is not None and not isinstance(value, Refusal):
-        start, end = _span(heard.message, words)
-        yield Candidate(value=value, raw=heard.message[start:end], start=start)
+    if value is None or isinstance(value, Refusal):
+        return ()
+    start, end = _span(heard.message, words)
+    return [Candidate(value=value, raw=heard.message[start:end], start=start)]
 
 
 def _span(message: str, words: str) -> tuple[int, int]:
