@@ -80,6 +80,8 @@ def assign(offers: Sequence[Offer], message: str, *, last: bool) -> dict[str, Ca
         message: The folded message.
         last: Whether, among a slot's even values, the last one is meant: in "Friday, sorry, Monday" it is.
     """
+    if len(offers) < 2:
+        return {offer.slot: offer.candidate for offer in offers if not offer.barred}
     standing = _without_parts(_meant(offers, message))
     direction = -1 if last else 1
     standing.sort(
@@ -165,8 +167,6 @@ def _meant(offers: Sequence[Offer], message: str) -> Sequence[Offer]:
 
 
 def _given_twice(offers: Sequence[Offer]) -> Iterable[str]:
-    if len(offers) < 2:
-        return ()
     return (slot for slot, count in Counter(offer.slot for offer in offers).items() if count > 1)
 
 
