@@ -42,7 +42,7 @@ _CLOSING = (
     "please|pls|plz|thx|cheers|(?:thanks|thank you)(?: (?:very|so) much| a lot| again)?|then|indeed|though|anyway|"
     "sir|madam|maam|man|mate|dear|friend|buddy|i (?:think|guess|suppose|believe)"
 )
-_OPENED = re.compile(rf"^(?:(?:{_OPENING})(?: |$))+")
+_OPENED = re.compile(rf"(?:(?:{_OPENING})(?: |$))+")
 _CLOSED = re.compile(rf"(?<=\S)(?: (?:{_CLOSING}))+$")
 
 
@@ -63,8 +63,9 @@ def clauses_of(message: str) -> list[Clause]:
     for text, marks in _CLAUSE.findall(message.lower().translate(_AS_WORDS)):
         words = " ".join(_WORD.findall(text))
         if words:
-            core = _OPENED.sub("", _CLOSED.sub("", words))
-            found.append(Clause(words, core, "?" in marks))
+            core = _CLOSED.sub("", words)
+            opened = _OPENED.match(core)
+            found.append(Clause(words, core[opened.end() :] if opened else core, "?" in marks))
     return found
 
 

@@ -8,6 +8,7 @@ neither is "help me book a table", which asks for a table.
 This module must not know slots or intents.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -100,6 +101,7 @@ _PLAIN = {
     Command.WHO: _WHO,
     Command.THANKS: _THANKS,
 }
+_ANY = re.compile("|".join(said.pattern for said in (_CANCEL_BARE, _CANCEL_NOUN, *_PLAIN.values())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def order_of(clauses: Sequence[Clause]) -> Order | None:
     """Reads the command of a message; None if it has none."""
     for clause in clauses:
         for words in {clause.words: None, clause.core: None}:
-            if words.count(" ") >= _LONGEST:
+            if words.count(" ") >= _LONGEST or not _ANY.fullmatch(words):
                 continue
             if _CANCEL_BARE.fullmatch(words):
                 return Order(Command.CANCEL, "")

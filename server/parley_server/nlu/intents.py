@@ -36,7 +36,7 @@ _MOST = 3
 
 _WORD = re.compile(r"\d+|[^\W\d_]+")
 _GREETING = re.compile(
-    r"\A(?i:\W*(?:hi|hello|hey|good (?:morning|afternoon|evening|day))\b(?: there| all| everyone)?\W+)+"
+    r"(?i:\W*(?:hi|hello|hey|good (?:morning|afternoon|evening|day))\b(?: there| all| everyone)?\W+)+"
 )
 """What a message may begin with whatever it is for."""
 _FAREWELL = re.compile(
@@ -81,7 +81,7 @@ class IntentClassifier:
         self._exact = {_words(text): name for name, text in reversed(examples)}
         self._quoted = self._quotable(examples)
         # The greeting before an example of a task is no sign of the task.
-        texts = [(name, _words(_GREETING.sub("", text)) or _words(text)) for name, text in examples]
+        texts = [(name, _words(_without_greeting(text)) or _words(text)) for name, text in examples]
         self._named = [(f" {' '.join(_words(i.name))} ", i.name) for i in intents if not i.examples and _words(i.name)]
         frequency = Counter(feature for _, words in texts for feature in self._features(words))
         self._unseen = math.log(2 * len(texts) + 2)
@@ -93,7 +93,7 @@ class IntentClassifier:
         """Says which intents a message may have, the surest first; empty if it has none."""
         if not (self._exact or self._named):
             return ()
-        words, task = _words(message), _GREETING.sub("", message)
+        words, task = _words(message), _without_greeting(message)
         if words and words[-1] in _FAREWELL_ENDS:
             task = _FAREWELL.sub("", task)
         asked = self._ranked(_words(task)) if task != message and words not in self._exact else ()
@@ -102,14 +102,18 @@ class IntentClassifier:
     def _ranked(self, words: tuple[str, ...]) -> tuple[IntentMatch, ...]:
         if not words:
             return ()
-        scores = {name: self._score(nearness) for name, nearness in self._nearness(words).items()}
-        spoken = f" {' '.join(words)} "
-        scores.update({name: STRONG for known, name in self._named if known in spoken})
+        near = self._nearness(words).items()
+        scores = {name: self._score(nearness) for name, nearness in near if nearness >= self._threshold}
+        if self._named:
+            spoken = f" {' '.join(words)} "
+            scores.update({name: STRONG for known, name in self._named if known in spoken})
         for name in self._quotes(words):
             scores[name] = max(STRONG, scores.get(name, 0.0))
         if words in self._exact:
             scores[self._exact[words]] = 1.0
-        ranked = sorted((item for item in scores.items() if item[1] >= 0.5), key=lambda item: (-item[1], item[0]))
+        if not scores:
+            return ()
+        ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
         return tuple(IntentMatch(name=name, score=score) for name, score in ranked[:_MOST])
 
     def nearest(self, message: str) -> str:
@@ -142,7 +146,7 @@ class IntentClassifier:
         centroids: dict[str, defaultdict[str, float]] = {}
         for name, words in texts:
             centroid = centroids.setdefault(name, defaultdict(float))
-            weighted, length = self._weighted(words)
+            weighted, length = self._weighted(self._features(words))
             for feature, weight in weighted.items():
                 centroid[feature] += weight / length
         weights: dict[str, list[tuple[str, float]]] = defaultdict(list)
@@ -165,18 +169,20 @@ class IntentClassifier:
                 bag.update(dict.fromkeys(_pieces(word), _PIECE_WEIGHT))
         return bag
 
-    def _weighted(self, words: Sequence[str]) -> tuple[dict[str, float], float]:
-        """Returns the features of words by their weight, and the length that they have together."""
+    def _weighted(self, features: Mapping[str, float]) -> tuple[dict[str, float], float]:
+        """Returns features by what they weigh among the examples, and the length that they have together."""
         rarity, unseen = self._rarity, self._unseen
-        weighted = {feature: weight * rarity.get(feature, unseen) for feature, weight in self._features(words).items()}
+        weighted = {feature: weight * rarity.get(feature, unseen) for feature, weight in features.items()}
         length = math.sqrt(sum([weight * weight for weight in weighted.values()]))
         # A message of function words alone, "I want to", says too little to be near anything.
         return weighted, max(length, _LEAST_LENGTH * unseen)
 
     def _nearness(self, words: Sequence[str]) -> dict[str, float]:
         nearness: defaultdict[str, float] = defaultdict(float)
-        weighted, length = self._weighted(words)
-        known = self._weights
+        features, known = self._features(words), self._weights
+        if known.keys().isdisjoint(features):
+            return nearness
+        weighted, length = self._weighted(features)
         for feature, weight in weighted.items():
             for name, share in known.get(feature, ()):
                 nearness[name] += weight * share / length
@@ -186,8 +192,13 @@ class IntentClassifier:
         return 1 / (1 + math.exp(_SLOPE * (self._threshold - nearness)))
 
 
+def _without_greeting(message: str) -> str:
+    greeting = _GREETING.match(message)
+    return message[greeting.end() :] if greeting else message
+
+
 def _without_articles(words: Sequence[str]) -> tuple[str, ...]:
-    return tuple(word for word in words if word not in _ARTICLES)
+    return tuple([word for word in words if word not in _ARTICLES])
 
 
 @lru_cache(maxsize=4096)
@@ -201,4 +212,4 @@ def _words(text: str) -> tuple[str, ...]:
     if "'" in plain:
         plain = _CONTRACTED.sub(lambda match: _VERBS[match[1] or match[2]], plain)
     plain = plain.translate(_APOSTROPHES)
-    return tuple("#" if word[0].isdigit() or word in _VALUE_WORDS else word for word in _WORD.findall(plain))
+    return tuple(["#" if word in _VALUE_WORDS or word[0].isdigit() else word for word in _WORD.findall(plain)])
