@@ -64,6 +64,8 @@ def compile_template(source: str, slots: Collection[str], names: Collection[str]
         tree = _environment.parse(source)
         unknown = meta.find_undeclared_variables(tree).difference(names)
         compiled = _environment.from_string(tree)
+        # Every text that is written copies them, which a chain of mappings makes slow.
+        compiled.globals = dict(compiled.globals)
     except TemplateSyntaxError as error:
         raise ValueError(f"not a template: {error.message}") from error
     if any(tree.find(kind) for kind in _OTHER_FILES):

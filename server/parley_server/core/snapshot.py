@@ -85,8 +85,7 @@ class _Context(msgspec.Struct, omit_defaults=True):
     time_zone: str = ""
 
 
-_COPIED = _Context.__struct_fields__[2:]
-_copied = attrgetter(*_COPIED)
+_copied = attrgetter(*_Context.__struct_fields__[2:])
 """The fields that are stored as they are."""
 
 
@@ -146,8 +145,9 @@ def load_context(data: bytes, *, session_id: str, history: tuple[Turn, ...] = ()
     stored = _load(_context, data, session_id)
     if stored.session_id != session_id:
         raise SessionCorrupt(session_id, "it is another session's")
-    copied = dict(zip(_COPIED, _copied(stored), strict=True))
-    return ConversationContext(slots=_untagged(stored.slots), history=history, **copied)
+    fields = msgspec.structs.asdict(stored) | {"slots": _untagged(stored.slots), "history": history}
+    del fields["version"]
+    return ConversationContext(**fields)
 
 
 def session_of(data: bytes) -> str:
