@@ -153,8 +153,7 @@ class SlotDefinition:
         return self.name.replace("_", " ")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A typed value that was found for a slot in a message."""
 
     value: SlotValue

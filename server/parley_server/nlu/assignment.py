@@ -8,9 +8,10 @@ how a value is found.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise, permutations
+
+import msgspec
 
 from parley_server.core.slots import Candidate, SlotType
 from parley_server.nlu.corrections import are_alternatives, are_bounds, is_replaced
@@ -47,8 +48,7 @@ class Reach(IntEnum):
 _REACHED: Mapping[Reach, float] = {Reach.FORM: 0.4, Reach.FLOW: 0.3, Reach.ELSEWHERE: 0.0}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """A value that a message may have for a slot."""
 
     slot: str

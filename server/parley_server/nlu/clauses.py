@@ -5,7 +5,8 @@ This module must not know what any phrase means.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 
 def word_set(words: str) -> frozenset[str]:
@@ -46,8 +47,7 @@ _OPENED = re.compile(rf"(?:(?:{_OPENING})(?: |$))+")
 _CLOSED = re.compile(rf"(?<=\S)(?: (?:{_CLOSING}))+$")
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(msgspec.Struct, frozen=True):
     """A part of a message between two marks."""
 
     words: str

@@ -5,9 +5,11 @@ This module must not know intents or commands.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, time
 from itertools import islice
+
+import msgspec
+from msgspec.structs import replace
 
 from parley_server.core.slots import Candidate, Rejection, SlotDefinition, SlotType, SlotValue
 from parley_server.core.understanding import Situation
@@ -55,8 +57,7 @@ _COUNTS_ALONE = re.compile(r"\b(?:just|only|be|is|it's|that's|of|seats?|table|re
 """What stands before a lone "one" that counts something; in "search for one" it counts nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(msgspec.Struct, frozen=True):
     """What was found for the slots in a message."""
 
     slots: Mapping[str, Candidate]
@@ -65,8 +66,7 @@ class Findings:
     """See `Understanding`."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Heard:
+class _Heard(msgspec.Struct, frozen=True):
     """A message, and what it is read in the light of."""
 
     message: str

@@ -10,9 +10,10 @@ This module must not know what else a message says.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from enum import Enum
 from functools import lru_cache
+
+from msgspec.structs import replace
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotType
 from parley_server.nlu.clauses import FUNCTION_WORDS, word_set

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
+import msgspec
+
 from parley_server.core.slots import SlotDefinition
 from parley_server.nlu.clauses import word_set
 from parley_server.nlu.values.synonyms import SYNONYMS
@@ -24,8 +26,7 @@ _DULL = word_set("area place type class other general high low very service all 
 """Words that make no choice out of a name that has more words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
+class Phrase(msgspec.Struct, frozen=True):
     """Words that mean a choice."""
 
     words: tuple[str, ...]

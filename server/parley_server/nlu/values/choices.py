@@ -6,8 +6,8 @@ through small typing errors. This module must not know what the choices are abou
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 
+from msgspec.structs import replace
 from rapidfuzz.distance import OSA
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
@@ -58,14 +58,15 @@ class ChoiceReader:
         """Finds every choice that is named; those that are less surely meant only where none is named outright."""
         vocabulary = vocabulary_of(definition)
         text = folded(message)
-        found = [
-            *_numbers(message, definition, reference, vocabulary.numbers),
-            *_none(text, message, definition, vocabulary.none),
-        ]
-        places = list(WORD.finditer(text))
-        words = [singular(place[0]) for place in places]
+        found: list[Candidate] = []
+        if vocabulary.numbers:
+            found += _numbers(message, definition, reference, vocabulary.numbers)
+        if vocabulary.none:
+            found += _none(text, message, definition, vocabulary.none)
+        words = [singular(word) for word in WORD.findall(text)]
         if not any(word in vocabulary.phrases or (word[0], len(word)) in vocabulary.near for word in words):
             return found
+        places = list(WORD.finditer(text))
         found += [_candidate(phrase, message, span) for phrase, span in _phrases(text, places, words, vocabulary)]
         named = [candidate for candidate in found if candidate.score == NAMED]
         if named:
@@ -96,7 +97,7 @@ def _numbers(
     message: str, definition: SlotDefinition, reference: Reference, names: Collection[str]
 ) -> Iterator[Candidate]:
     """Finds the choices that are numbers: "2" is one where the message counts two of what the slot is about."""
-    for candidate in _WHOLE_NUMBERS.find(message, definition, reference) if names else ():
+    for candidate in _WHOLE_NUMBERS.find(message, definition, reference):
         value = str(candidate.value)
         if value in names and candidate.score > IMPLIED:
             yield replace(candidate, value=value)
@@ -104,7 +105,7 @@ def _numbers(
 
 def _none(text: str, message: str, definition: SlotDefinition, none: str) -> Iterator[Candidate]:
     """Finds the choice of none: "no subtitles" for the language of subtitles."""
-    for match in _WITHOUT.finditer(text) if none else ():
+    for match in _WITHOUT.finditer(text):
         if stem(match[1]) in name_stems(definition):
             yield Candidate(value=none, raw=message[slice(*match.span())], start=match.start())
 

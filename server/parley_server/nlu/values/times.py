@@ -7,9 +7,11 @@ score, and the other half of the day is what it may mean else. A time is on the 
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from functools import lru_cache
+
+import msgspec
+from msgspec.structs import replace
 
 from parley_server.core.slots import Candidate, SlotDefinition, SlotValue
 from parley_server.nlu.corrections import is_replaced
@@ -119,8 +121,7 @@ _MORNING = re.compile(r"\b(?:morning|breakfast|sunrise|dawn)\b")
 _LATER = re.compile(r"\b(?:afternoon|evening|night|tonight|dinner|supper)\b")
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(msgspec.Struct, frozen=True):
     value: time | None
     """None where the words name a time that no clock shows."""
     start: int
