@@ -59,10 +59,12 @@ class _Rule:
     build: _Build
     sure: bool = True
     """Whether the words can only be a date, so that one that does not exist is worth telling."""
+    sign: str = ""
+    """What stands in all that it matches. Costs far less to look for."""
 
 
-def _rule(pattern: str, build: _Build, *, sure: bool = True) -> _Rule:
-    return _Rule((re.compile(pattern),), build, sure)
+def _rule(pattern: str, build: _Build, *, sure: bool = True, sign: str = "") -> _Rule:
+    return _Rule((re.compile(pattern),), build, sure, sign)
 
 
 _UNIT = "|".join((*UNITS, *CLOCK_UNITS))
@@ -152,10 +154,14 @@ _WEEKDAY_RULES = (
         rf"\s(?:of|in)\s{_IN_MONTH}",
         meanings.weekday_of_month,
     ),
-    _rule(rf"\b(?P<weekday>{WEEKDAY}),?\s(?:of\s|on\s|in\s)?(?:the\s)?{_RELATIVE_WEEK}\b", meanings.weekday_of_week),
-    _rule(rf"\b{_RELATIVE_WEEK}(?:'?s)?,?\s(?:on\s)?(?P<weekday>{WEEKDAY})", meanings.weekday_of_week),
-    _rule(rf"\b(?P<weekday>{WEEKDAY})\safter\snext\b", meanings.weekday_after_next),
-    _rule(rf"\b(?P<weekday>{WEEKDAY})\sweek\b", meanings.weekday_week),
+    _rule(
+        rf"\b(?P<weekday>{WEEKDAY}),?\s(?:of\s|on\s|in\s)?(?:the\s)?{_RELATIVE_WEEK}\b",
+        meanings.weekday_of_week,
+        sign="week",
+    ),
+    _rule(rf"\b{_RELATIVE_WEEK}(?:'?s)?,?\s(?:on\s)?(?P<weekday>{WEEKDAY})", meanings.weekday_of_week, sign="week"),
+    _rule(rf"\b(?P<weekday>{WEEKDAY})\safter\snext\b", meanings.weekday_after_next, sign="after"),
+    _rule(rf"\b(?P<weekday>{WEEKDAY})\sweek\b", meanings.weekday_week, sign="week"),
     _rule(rf"\b(?P<weekday>{WEEKDAY}),?\s(?:on\s)?(?:the\s)?(?P<day>{ORDINAL})", meanings.weekday_with_day),
     _rule(
         rf"\b(?P<count>{COUNT})\s(?P<weekday>{'|'.join(WEEKDAYS)})s\s(?P<side>from\s(?:now|today)|hence|later|ago)\b",
@@ -200,9 +206,9 @@ _MONTH_DAY_RULES = (
 )
 _RELATIVE_RULES = (
     _rule(rf"\b(?P<word>{'|'.join(RELATIVE_DAYS)})\b", meanings.relative_day),
-    _rule(r"\bthe\s(?:next|following)\sday\b", meanings.next_day),
-    _rule(r"\blast\s(?:night|evening)\b", meanings.day_before),
-    _rule(r"\bthis\s(?:morning|afternoon|evening)\b", meanings.today),
+    _rule(r"\bthe\s(?:next|following)\sday\b", meanings.next_day, sign="day"),
+    _rule(r"\blast\s(?:night|evening)\b", meanings.day_before, sign="last"),
+    _rule(r"\bthis\s(?:morning|afternoon|evening)\b", meanings.today, sign="this"),
     _rule(r"^\W*(?:now|right\snow|at\s(?:this|the)\s(?:time|moment)|immediately)\W*$", meanings.today),
 )
 _DAY_RULES = (
@@ -215,11 +221,16 @@ _FAMILIES: Sequence[tuple[re.Pattern[str], Sequence[_Rule]]] = (
     (re.compile(r"\d(?:[-/.]\d|\d{7}|\s\d+\s\d{4})"), _NUMERIC_RULES),
     (re.compile(r"of\sthe\s\w"), _MONTH_NUMBER_RULES),
     (re.compile(rf"(?:{'|'.join(MONTHS)})\b"), _MONTH_RULES),
-    (re.compile(r"day|valen|christ|xmas|easter|thanksg|new\s?year|hallo|thanks|patrick|fool"), _HOLIDAY_RULES),
+    (
+        re.compile(
+            r"day(?<=\sday)|good\sfri|black\sfri|valen|christ|xmas|easter|thanksg|new\s?year|hallo|patrick|fool"
+        ),
+        _HOLIDAY_RULES,
+    ),
     (re.compile(rf"(?:{'|'.join(WEEKDAYS)})"), _WEEKDAY_RULES),
-    (re.compile(rf"(?:{_UNIT})s?\b"), _DISTANCE_RULES),
+    (re.compile(rf"(?:{_UNIT})(?<!onday)(?<!unday)(?<!iday)(?<!sday)(?<!rday)s?\b"), _DISTANCE_RULES),
     (re.compile(r"\s(?:of|in|month)\s"), _MONTH_DAY_RULES),
-    (re.compile(r"to[dmn]|tmr|2mor|yester|this|now|day|time|mom|imm|last\s"), _RELATIVE_RULES),
+    (re.compile(r"to[dmn]|tmr|2mor|yester|this|now|day(?<=\sday)|time|mom|imm|last\s"), _RELATIVE_RULES),
     (re.compile(r"st\b|nd\b|rd\b|th\b|on\s\d"), _DAY_RULES),
 )
 _GATE = re.compile(
@@ -264,6 +275,8 @@ def dates_in(text: str, when: When) -> Sequence[Reading]:
 
 def _apply(rule: _Rule, text: str, when: When, found: list[Reading]) -> None:
     """Adds what a rule reads where nothing is read yet."""
+    if rule.sign not in text:
+        return
     matches = [match for pattern in rule.patterns for match in pattern.finditer(text)]
     if len(matches) > 1:
         matches.sort(key=_start)
