@@ -88,7 +88,8 @@ class Course:
     @property
     def state(self) -> DialogState:
         """The state on top of the stack."""
-        return self.machine.current_state(self.context)
+        frame = self.context.stack[-1]
+        return self.assistant.machines[frame.flow].states[frame.state]
 
     @property
     def nested(self) -> bool:
@@ -116,8 +117,8 @@ class Course:
         )
         return Decision(
             context=self.context,
-            reply=" ".join(said for said, _ in self.said if said),
-            shown_reply=" ".join(shown for _, shown in self.said if shown),
+            reply=" ".join([said for said, _ in self.said if said]),
+            shown_reply=" ".join([shown for _, shown in self.said if shown]),
             slots_changed=changed,
             state_changed=tuple(self.moves),
             intent=self.understanding.intent,

@@ -42,6 +42,7 @@ class SlotFiller:
             if slot.extractor and not isinstance(slot.extractor, re.Pattern)
         }
         """The code that finds values in messages, by slot."""
+        self._required = {name for name, slot in self.definitions.items() if slot.required is True}
         self._checked = {name for name, slot in self.definitions.items() if slot.validators}
         self._dependent = {name: slot.depends_on for name, slot in self.definitions.items() if slot.depends_on}
 
@@ -131,9 +132,9 @@ class SlotFiller:
 
     def missing(self, context: ConversationContext, names: Sequence[str]) -> tuple[str, ...]:
         """Those of the named slots that are required, have no value and were not skipped, in order."""
-        known, skipped = context.slots, context.skipped
+        known, skipped, always = context.slots, context.skipped, self._required
         unknown = [name for name in names if name not in known and name not in skipped]
-        return tuple(name for name in unknown if self._required(name, context))
+        return tuple([name for name in unknown if name in always or self._is_required_now(name, context)])
 
     def next_confirmation(self, name: str, context: ConversationContext) -> Text:
         """The question whether a slot's value is right."""
@@ -209,7 +210,7 @@ class SlotFiller:
             after = replace(after, unconfirmed=tuple(unconfirmed))
         return after
 
-    def _required(self, name: str, context: ConversationContext) -> bool:
+    def _is_required_now(self, name: str, context: ConversationContext) -> bool:
         required = self.definitions[name].required
         return required if isinstance(required, bool) else required(context.slots)
 
