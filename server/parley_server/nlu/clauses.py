@@ -44,7 +44,8 @@ _CLOSING = (
     "sir|madam|maam|man|mate|dear|friend|buddy|i (?:think|guess|suppose|believe)"
 )
 _OPENED = re.compile(rf"(?:(?:{_OPENING})(?: |$))+")
-_CLOSED = re.compile(rf"(?<=\S)(?: (?:{_CLOSING}))+$")
+_CLOSED = re.compile(rf"(?<=\S)(?: (?:{_CLOSING})){{1,20}}$")
+"""Bounded, for a search through "please please please …" would take the square of its length."""
 
 
 class Clause(msgspec.Struct, frozen=True):

@@ -40,9 +40,10 @@ _GREETING = re.compile(
 )
 """What a message may begin with whatever it is for."""
 _FAREWELL = re.compile(
-    r"(?i:(?<=\w)\W+(?:(?:please|thanks|thank you|thx|cheers|bye|goodbye)\b(?: (?:(?:very|so) much|a lot))?\W*)+)\Z"
+    r"(?i:(?<=\w)\W+"
+    r"(?:(?:please|thanks|thank you|thx|cheers|bye|goodbye)\b(?: (?:(?:very|so) much|a lot))?\W*){1,20})\Z"
 )
-"""What it may end with."""
+"""What it may end with. Bounded, for a search through "thanks thanks thanks …" would take the square of its length."""
 _FAREWELL_ENDS = word_set("please thanks you thx cheers much lot bye goodbye")
 _VERBS = {"s": " is", "m": " am", "re": " are", "ve": " have", "ll": " will", "d": " would"}
 _CONTRACTED = re.compile(
