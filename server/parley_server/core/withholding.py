@@ -72,8 +72,11 @@ def without(text: str, secrets: Iterable[str]) -> str:
 
     A sign may be spelled out too: "ann (at) example dot com".
     """
-    patterns = [_pattern(secret) for secret in sorted(set(secrets), key=_count_letters, reverse=True) if secret.strip()]
-    return re.sub("|".join(patterns), WITHHELD, text, flags=re.IGNORECASE) if patterns else text
+    found = {secret for secret in secrets if secret.strip()}
+    if not found:
+        return text
+    patterns = [_pattern(secret) for secret in sorted(found, key=_count_letters, reverse=True)]
+    return re.sub("|".join(patterns), WITHHELD, text, flags=re.IGNORECASE)
 
 
 def _count_letters(secret: str) -> int:
