@@ -1,6 +1,7 @@
 """Bounds on waits that follow one another quickly: the same as `asyncio.timeout`, at a sixth of its price."""
 
 import asyncio
+import math
 from types import TracebackType
 
 _TICK = 0.001
@@ -28,7 +29,7 @@ class Patience:
         return self.until(self._loop.time() + seconds)
 
     def until(self, when: float) -> "Patience":
-        """Bounds the next wait by its end, in seconds of the loop's clock."""
+        """Bounds the next wait, or the one that goes on, by its end, in seconds of the loop's clock (or infinity)."""
         self._until = when
         return self
 
@@ -69,7 +70,7 @@ class Patience:
 
     def _ring(self) -> None:
         self._timer = None
-        if self._waiting is None:
+        if self._waiting is None or self._until == math.inf:
             return
         if self._loop.time() + _TICK < self._until:
             self._set_timer()

@@ -1,6 +1,7 @@
 """Patience: each wait has its own end, and whoever cancels the task is heard."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import closing, suppress
 from typing import Any
@@ -45,6 +46,15 @@ async def test_a_wait_whose_time_is_over_before_it_begins_is_ended(patience: Pat
 async def test_a_short_wait_after_a_long_one_has_its_own_end(patience: Patience) -> None:
     with patience.at_most(LONG):
         await later(0)
+    with pytest.raises(TimeoutError), patience.at_most(SHORT):
+        await never()
+
+
+async def test_a_wait_whose_bound_is_lifted_outlives_it(patience: Patience) -> None:
+    with patience.at_most(SHORT):
+        await later(0)
+        patience.until(math.inf)
+        await later(3 * SHORT)
     with pytest.raises(TimeoutError), patience.at_most(SHORT):
         await never()
 

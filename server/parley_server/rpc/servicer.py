@@ -4,7 +4,6 @@ The methods are coroutines that write, not generators: a generator that waits at
 call.
 """
 
-import asyncio
 from contextlib import aclosing, closing
 from datetime import timedelta
 
@@ -42,7 +41,7 @@ class ConversationServicer:
                 events = await listener.next()
                 message = chat_response(events).SerializeToString()
                 if isinstance(events[-1], TurnCompleted):
-                    _expect_reader()
+                    # Where it is not read, grpc keeps it for as long as the connection lasts; nothing else waits.
                     return message
                 await writer.write(message)
         finally:
@@ -86,14 +85,6 @@ def service_handler(servicer: ConversationServicer) -> grpc.GenericRpcHandler:
     return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
 
-def _expect_reader() -> None:
-    """Has the call's task end where a caller does not read the last message, as `_Writer` does for the others."""
-    serving = asyncio.current_task()
-    if serving:
-        timer = asyncio.get_running_loop().call_later(_WRITE_TIME.total_seconds(), serving.cancel)
-        serving.add_done_callback(lambda _: timer.cancel())
-
-
 class _Writer:
     """Writes to a caller who reads: one who does not would keep the use case waiting for ever.
 
@@ -102,8 +93,7 @@ class _Writer:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._patience = Patience()
-        self._begun = False
+        self._patience: Patience | None = None
 
     async def write(self, message: bytes) -> None:
         """Writes a message.
@@ -111,19 +101,21 @@ class _Writer:
         Raises:
             CallerStalled: The caller has not read for too long.
         """
+        begins = self._patience is None
+        patience = self._patience = self._patience or Patience()
         try:
-            with self._patience.at_most(_WRITE_TIME.total_seconds()):
-                if not self._begun:
+            with patience.at_most(_WRITE_TIME.total_seconds()):
+                if begins:
                     # Where the first message does not get through, grpc sends no status later: it would begin again.
                     await self._context.send_initial_metadata(())
-                    self._begun = True
                 await self._context.write(message)
         except TimeoutError:
             raise CallerStalled from None
 
     def close(self) -> None:
         """Ends the writing."""
-        self._patience.close()
+        if self._patience:
+            self._patience.close()
 
 
 def _budget(context: Context) -> timedelta | None:

@@ -5,7 +5,9 @@ check ─► open session ─► repeat? ─► decide ─► commit ─► tell
 """
 
 import asyncio
+import math
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -33,6 +35,7 @@ from parley_server.models.access import ModelAccess
 from parley_server.models.consultation import Consultation
 from parley_server.nlu.protocol import Understander
 from parley_server.nlu.values import Reference
+from parley_server.patience import Patience
 from parley_server.service.acting import carry_through
 from parley_server.service.catalogue import Catalogue
 from parley_server.service.events import (
@@ -126,8 +129,8 @@ class Chat:
     async def _take(self, running: RunningTurn, command: ChatCommand, key: SessionKey, deadline: float) -> None:
         loop = asyncio.get_running_loop()
         wait = timedelta(seconds=max(deadline - loop.time(), 0)) if command.queue else timedelta(0)
-        telling = Telling(running)
-        async with asyncio.timeout_at(deadline) as limit:
+        telling, patience = Telling(running), Patience()
+        with closing(patience), patience.until(deadline):
             async with self._store.open(
                 key, request_id=command.request_id, recent=self._recent_turns(command), wait=wait
             ) as opened:
@@ -141,7 +144,7 @@ class Chat:
                 if loop.time() >= deadline:
                     # It passed while the turn was decided without a pause, in which it could have struck.
                     raise TimeoutError
-                limit.reschedule(None)
+                patience.until(math.inf)
                 running.committing = True
                 data = dump_turn(taken.turn, fingerprint=running.fingerprint)
                 record = await opened.commit(
