@@ -101,7 +101,7 @@ async def test_a_reply_that_is_not_read_while_a_model_writes_it_is_given_up_and_
 async def test_the_end_of_a_reply_waits_for_its_reader_and_keeps_nothing_busy(tmp_path: Path) -> None:
     long = definition(tmp_path, LONG)
     async with serving(assistant=(long,)) as (server, client), slow_reader(server.port, TINY) as stub:
-        call = stub.Chat(ChatRequest(session_id="s", message="hello", request_id="r"))
+        call: Any = stub.Chat(ChatRequest(session_id="s", message="hello", request_id="r"))
         await call.initial_metadata()  # It comes with the reply, which it is too early to read.
         replayed = await client.say("hello", session_id="s", request_id="r")
         await until(lambda: not len(server.turns))
