@@ -128,7 +128,8 @@ class SlotModel(_Model):
     )
     """A rule, or several: the first that refuses a value says why."""
     extract: str = ""
-    """A regular expression whose group `value` is the value, or a callable that finds its words in a message."""
+    """A regular expression whose group `value` is the value, searched for in a message's first 1,000 characters, or a
+    callable that finds its words."""
     sensitive: bool = False
     """Never logged, and never kept where it was refused."""
     internal: bool = False

@@ -64,6 +64,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the slot has no value so far."""
     barred: bool = False
     """Whether the slot has a value that nothing in the message gives leave to change."""
+    extracted: bool = False
+    """Whether the definition itself says how the value is found."""
 
     @property
     def weight(self) -> float:
@@ -141,7 +143,7 @@ def _is_part(offer: Offer, other: Offer) -> bool:
         return False
     more_specific = _RANK[other.type] - _RANK[offer.type]
     length = len(other.candidate.raw) - len(offer.candidate.raw)
-    if offer.type is SlotType.STRING and more_specific < 0:
+    if offer.type is SlotType.STRING and more_specific < 0 and not offer.extracted:
         return length >= 0
     return length > 0 and (more_specific <= 0 or other.weight >= offer.weight)
 

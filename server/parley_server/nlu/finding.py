@@ -143,6 +143,7 @@ class SlotFinder:
                     asked=asked,
                     empty=definition.name not in heard.situation.filled,
                     barred=_is_barred(heard, definition, candidate, nearness),
+                    extracted=definition.extractor is not None,
                 )
 
     def _candidates(self, heard: _Heard, definition: SlotDefinition) -> Sequence[Candidate]:
@@ -236,7 +237,7 @@ def _span(message: str, words: str) -> tuple[int, int]:
 def _extracted_words(heard: _Heard, definition: SlotDefinition) -> str:
     """What the definition's pattern finds in the message, or its code has found; empty: nothing."""
     if isinstance(definition.extractor, re.Pattern):
-        found = definition.extractor.search(straight(heard.message))
+        found = definition.extractor.search(straight(heard.message[:LONGEST_SEARCH]))
         return found["value"] or "" if found else ""
     return heard.situation.extracted.get(definition.name, "")
 

@@ -1,6 +1,5 @@
 """Slots: many values in one message, each to the slot that it is meant for."""
 
-import re
 from collections.abc import Sequence
 from datetime import date, time
 
@@ -232,56 +231,6 @@ def test_yes_and_no_answer_a_boolean_that_was_asked_for(
 )
 def test_a_question_for_a_fact_is_no_wish(message: str, expected: dict[str, SlotValue]) -> None:
     assert values(read(message, slots=[slot("parking", SlotType.BOOLEAN, "whether there is parking")])) == expected
-
-
-ORDER = SlotDefinition(
-    name="order", type=SlotType.STRING, extractor=re.compile(r"\b(?P<value>[A-Z]{2}\d*)\b|\b(?P<none>it)\b")
-)
-WEEKS = SlotDefinition(name="weeks", type=SlotType.INTEGER, extractor=re.compile("for (?P<value>.*)"))
-
-
-@pytest.mark.parametrize(
-    ("definition", "message", "expected"),
-    [
-        (ORDER, "cancel order AB12 now", {"order": "AB12"}),
-        (ORDER, "cancel it", {}),
-        (WEEKS, "2 of us for three weeks", {"weeks": 3}),
-        (WEEKS, "2 of us for ever", {}),
-    ],
-)
-def test_the_definitions_own_extractor_decides_and_what_it_finds_is_read_as_the_slots_type(
-    definition: SlotDefinition, message: str, expected: dict[str, SlotValue]
-) -> None:
-    assert values(read(message, slots=[definition])) == expected
-
-
-def test_what_an_extractor_finds_and_is_no_value_is_refused_where_it_was_asked_for() -> None:
-    refused = read("for 2.5", slots=[WEEKS], requested="weeks").rejected
-
-    assert [(rejection.slot, rejection.raw) for rejection in refused] == [("weeks", "2.5")]
-
-
-CODED = SlotDefinition(name="order", type=SlotType.STRING, extractor=lambda message: message)
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ("No. 7-3", {"order": "No. 7-3", "nights": 2}),
-        ("no73", {"order": "no73", "nights": 2}),
-        ("the usual", {"order": "the usual", "nights": 2}),
-        ("", {"nights": 2}),
-    ],
-    ids=["its words", "its letters", "in other words", "nothing"],
-)
-def test_what_the_definitions_own_code_has_found_is_read_as_the_slots_type(
-    words: str, expected: dict[str, SlotValue]
-) -> None:
-    nights = slot("nights", SlotType.INTEGER)
-
-    said = read("order No. 7-3 for 2 nights", slots=[CODED, nights], extracted={"order": words})
-
-    assert values(said) == expected
 
 
 PARTY = (
