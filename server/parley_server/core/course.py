@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from parley_server.core.assistant import Assistant
 from parley_server.core.conditions import Scope
-from parley_server.core.context import ConversationContext, Frame, Handoff, Question, StateChange, is_json
+from parley_server.core.context import ConversationContext, Frame, Handoff, Message, Question, StateChange, is_json
 from parley_server.core.decision import Decision
 from parley_server.core.effects import Generate, Perform, Steps
 from parley_server.core.explanation import Explanation
@@ -99,8 +99,7 @@ class Course:
     @property
     def running_slots(self) -> frozenset[str]:
         """Every slot that is collected by a flow on the stack, or by one that it calls or goes over to."""
-        first, *others = (self.assistant.reached_slots[frame.flow] for frame in self.context.stack)
-        return first.union(*others)
+        return frozenset[str]().union(*(self.assistant.reached_slots[frame.flow] for frame in self.context.stack))
 
     @property
     def aside(self) -> bool:
@@ -316,8 +315,8 @@ class Course:
         """Gives the conversation to somebody else, with a summary of it."""
         shown = shown_slots(self.context.slots, self.assistant.slots.definitions)
         lines = [f"{name}: {value}" for name, value in shown.items()]
-        lines += [f"{message.role}: {message.text}" for message in self.context.recent_messages(2 * SUMMARY_TURNS)]
-        lines.append(f"user: {self.understanding.message}")
+        messages = (*self.context.recent_messages(2 * SUMMARY_TURNS), Message("user", self.understanding.message))
+        lines += [f"{message.role}: {message.text}" for message in messages]
         self.say(self.assistant.texts.handoff)
         self.context = replace(
             self.context, handoff=Handoff(reason=reason, summary="\n".join(lines), at=self.now), question=None
@@ -328,8 +327,7 @@ class Course:
     def _arrive(self, before: str) -> Steps[None]:
         """Enters the state on top of the stack."""
         state = self.state
-        phase = state.phase or self.context.phase
-        self.context = replace(self.context, phase=phase).clear_slot(*state.clear)
+        self.context = replace(self.context, phase=state.phase or self.context.phase).clear_slot(*state.clear)
         self._record(before)
         asks = bool(state.transitions) and not state.form
         self.entered = None if self.opening and asks else self.context.frame
@@ -379,8 +377,7 @@ class Course:
             self.context = replace(self.context, skipped=skipped)
 
     def _record(self, before: str) -> None:
-        change = StateChange(from_state=before, to_state=str(self.context.frame), phase=self.context.phase)
-        self.moves.append(change)
+        self.moves.append(StateChange(from_state=before, to_state=str(self.context.frame), phase=self.context.phase))
         if len(self.moves) > MAX_STEPS:
             raise self._failure(f"more than {MAX_STEPS} moves in one turn: the states go round")
 
