@@ -31,6 +31,11 @@ class Breaker:
         self._probing = self._probing or probing
         return probing
 
+    def answer(self) -> None:
+        """A call begins to get an answer: where it is the one that was let through, others need wait no longer."""
+        if self._probing:
+            self._failures = 0
+
     def succeed(self) -> None:
         """A call got an answer."""
         self._failures = 0

@@ -101,6 +101,8 @@ class ModelCalls:
                             piece = await _next(pieces)
                         if isinstance(piece, Finish):
                             break
+                        if not begun:
+                            self._breaker.answer()
                         begun, silence = True, self._limits.next_token.total_seconds()
                         yield piece
             except ModelUnavailable as error:

@@ -150,6 +150,22 @@ async def test_a_server_that_is_back_is_found_out_by_one_call(streamed: bool, mo
         assert await asyncio.gather(*(complete(asked) for _ in range(5))) == ["Hello."] * 5
 
 
+async def test_a_server_that_begins_to_answer_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parley_server.models.calls._REST", timedelta(0))
+    gate = TokenGate()
+    async with calls(Status(500)) as (server, asked):
+        await fail(asked, 5)
+        server.script(Says(["Hel", "lo."], gate=gate), Says("Hello."))
+        deadline = asyncio.get_running_loop().time() + LONG
+        async with aclosing(asked.stream(REQUEST, until=deadline)) as pieces:
+            gate.release()
+            await anext(pieces)
+
+            assert await complete(asked) == "Hello."
+            gate.open()
+            assert [piece async for piece in pieces][:-1] == ["lo."]
+
+
 async def test_a_call_that_is_given_up_lets_no_second_one_find_that_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("parley_server.models.calls._REST", timedelta(0))
     gate = TokenGate()
