@@ -35,8 +35,11 @@ def slow_disk() -> apsw.VFS:
     return _SlowDisk()
 
 
+if __name__ in ("__main__", "__mp_main__"):
+    # A worker is started by the second name.
+    slow_disk()
+
 if __name__ == "__main__":
     from parley_server.cli import main
 
-    slow_disk()
     main()

@@ -11,9 +11,11 @@ from benchmarks.group_commit import commits_per_second, store_turns_per_second
 from benchmarks.harness.figures import Figure, interleaved, ratio
 from benchmarks.harness.load import ECHO, HELLO, Load, turns, warm
 from benchmarks.harness.processes import Process, bare, parley, redis, redis_calls
+from benchmarks.workers import capacity, workers_of
 
 _CALLS = 3200
 _TALK = HELLO * 25
+_WORKERS = 4
 
 
 def measure() -> Iterator[Figure]:
@@ -76,10 +78,21 @@ def _group_commit(slow: Process, wire_alone: Process, folder: Path) -> Iterator[
     yield Figure(topic="stores", measure=measure, value=load.rate / limit, at_least=0.5, how=how)
     measure = "the same, client counted out: turns a second of server CPU over the limit"
     yield Figure(topic="stores", measure=measure, value=1e6 / load.server_us / limit)
+    measure = f"the same of {_WORKERS} workers: turns in a second of CPU of the busiest over the limit"
+    carried, shares = _with_workers(folder)
+    yield Figure(topic="stores", measure=measure, value=carried / limit, how=f"{carried:,.0f} turns/s; shares {shares}")
     measure = "the same of a server that does nothing: bare grpc.aio calls a second of its CPU over the limit"
     yield Figure(topic="stores", measure=measure, value=1e6 / alone.server_us / limit, how=str(alone))
     measure = "the same of the store alone, without wire and dialog: turns/s over the limit"
     yield Figure(topic="stores", measure=measure, value=store / limit, how=f"{store:,.0f} turns/s")
+
+
+def _with_workers(folder: Path) -> tuple[float, str]:
+    url, options = f"sqlite:///{folder}/workers.db", ("--workers", str(_WORKERS))
+    with parley(url, *options, assistant=folder / "echo.yaml", module="benchmarks.slow_disk") as server:
+        workers = workers_of(server, _WORKERS)
+        turns(server, HELLO, calls=64 * 10, callers=64, channels=64)
+        return sorted(capacity(server, workers, callers=64) for _ in range(3))[1]
 
 
 def _plain(servers: dict[str, Process]) -> Iterator[Figure]:
