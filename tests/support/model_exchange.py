@@ -63,6 +63,12 @@ class Exchange:
         """Whether a status was sent."""
         return self.response.prepared
 
+    @property
+    def caller(self) -> object:
+        """Where the request came from: each connection has a port of its own."""
+        assert self._http.transport is not None
+        return self._http.transport.get_extra_info("peername")
+
     async def begin(
         self,
         status: int = 200,

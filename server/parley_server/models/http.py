@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -92,11 +92,21 @@ def _session_for(url: str) -> aiohttp.ClientSession:
             # Plain HTTP needs none of the certificates, which take long to load.
             ssl=httpx2.create_ssl_context() if secure else True,
         ),
-        proxy=None if proxy_bypass(address.hostname or "") else getproxies().get(address.scheme),
+        proxy=_proxy_for(address),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECTING),
     )
+
+
+def _proxy_for(address: SplitResult) -> str | None:
+    """The proxy that the environment names for an address: for its scheme or for all, with a scheme or without."""
+    # An exception may have a port, and one for an address of IPv6 has no brackets.
+    if proxy_bypass(address.netloc) or proxy_bypass(address.hostname or ""):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(address.scheme) or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 def _refusal(response: aiohttp.ClientResponse) -> ModelUnavailable:

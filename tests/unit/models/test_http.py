@@ -1,14 +1,33 @@
 """How calls of a model go over HTTP: through the environment's proxy, over one connection, without memory of a page."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import pytest
 from support.model_answers import Says
 from support.model_exchange import Exchange, completion, encoded
+from support.model_server import ModelServer
 from support.models import KEY, REQUEST, provider
 
 from parley_server.models.openai import OpenAIProvider
 from parley_server.models.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """A server that notes where its callers are."""
+
+    callers: list[object]
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Answers one call."""
+        self.callers.append(exchange.caller)
+        await exchange.answer(encoded(completion({"content": "Hello."})))
+
+
+def address_of(server: ModelServer) -> str:
+    """Its host and port."""
+    return urlsplit(server.base_url).netloc
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +39,12 @@ class SetsCookies:
         await exchange.answer(encoded(completion({"content": "Hello."})), 200, headers={"Set-Cookie": "who=you"})
 
 
-async def test_a_call_goes_through_the_proxy_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("variable", "scheme"), [("http_proxy", "http://"), ("http_proxy", ""), ("ALL_PROXY", "")])
+async def test_a_call_goes_through_the_proxy_that_the_environment_names(
+    monkeypatch: pytest.MonkeyPatch, variable: str, scheme: str
+) -> None:
     async with provider(Says("Hello.")) as (server, _):
-        monkeypatch.setenv("http_proxy", server.base_url.removesuffix("/v1"))
+        monkeypatch.setenv(variable, scheme + address_of(server))
         through = OpenAIProvider(model="m", key=Secret(KEY), base_url="http://model.example/v1")
         completion = await through.complete(REQUEST)
         await through.close()
@@ -31,11 +53,15 @@ async def test_a_call_goes_through_the_proxy_that_the_environment_names(monkeypa
         assert server.requests[0].headers["Host"] == "model.example"
 
 
-async def test_a_server_that_no_proxy_is_for_is_called_directly(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("with_port", [False, True])
+async def test_a_server_that_no_proxy_is_for_is_called_directly(
+    monkeypatch: pytest.MonkeyPatch, with_port: bool
+) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
 
-    async with provider(Says("Hello.")) as (_, asked):
+    async with provider(Says("Hello.")) as (server, asked):
+        monkeypatch.setenv("no_proxy", address_of(server) if with_port else "127.0.0.1")
+
         assert (await asked.complete(REQUEST)).text == "Hello."
 
 
@@ -48,3 +74,13 @@ async def test_no_cookie_is_sent_back() -> None:
         await asked.close()
 
         assert [("Cookie" in request.headers) for request in server.requests] == [False, False]
+
+
+async def test_calls_that_follow_one_another_share_a_connection() -> None:
+    callers: list[object] = []
+    async with provider(Notes(callers)) as (_, asked):
+        for _ in range(3):
+            await asked.complete(REQUEST)
+
+    assert len(callers) == 3
+    assert len(set(callers)) == 1
