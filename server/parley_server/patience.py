@@ -1,7 +1,6 @@
 """Bounds on waits that follow one another quickly: the same as `asyncio.timeout`, at a sixth of its price."""
 
 import asyncio
-import math
 from types import TracebackType
 
 _TICK = 0.001
@@ -29,12 +28,12 @@ class Patience:
         return self.until(self._loop.time() + seconds)
 
     def until(self, when: float) -> "Patience":
-        """Bounds the next wait, or the one that goes on, by its end, in seconds of the loop's clock (or infinity)."""
+        """Bounds the next wait by its end, in seconds of the loop's clock."""
         self._until = when
         return self
 
     def close(self) -> None:
-        """Takes the timer back, after the last wait."""
+        """Takes the timer back, after the last wait, or in one that shall last as long as it may from then on."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -70,7 +69,7 @@ class Patience:
 
     def _ring(self) -> None:
         self._timer = None
-        if self._waiting is None or self._until == math.inf:
+        if self._waiting is None:
             return
         if self._loop.time() + _TICK < self._until:
             self._set_timer()

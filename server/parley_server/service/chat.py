@@ -5,7 +5,6 @@ check ─► open session ─► repeat? ─► decide ─► commit ─► tell
 """
 
 import asyncio
-import math
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -144,7 +143,7 @@ class Chat:
                 if loop.time() >= deadline:
                     # It passed while the turn was decided without a pause, in which it could have struck.
                     raise TimeoutError
-                patience.until(math.inf)
+                patience.close()
                 running.committing = True
                 data = dump_turn(taken.turn, fingerprint=running.fingerprint)
                 record = await opened.commit(
