@@ -92,7 +92,7 @@ class Settings:
                 (
                     "base_url",
                     not _is_url(self.base_url),
-                    "write http://HOST… or https://HOST…, without password and query",
+                    "write http://HOST… or https://HOST…, without password, query and blanks",
                 ),
                 ("model_calls", self.model_calls < 1, "must be at least 1"),
                 ("waiting_turns", self.waiting_turns < 1, "must be at least 1"),
@@ -151,8 +151,8 @@ def settings_table() -> str:
 def _is_url(text: str) -> bool:
     try:
         url = urlsplit(text)
-        # A password or a query is of no use there, and would be logged.
-        bare = "@" not in url.netloc and not url.query and not url.fragment
+        # A password or a query is of no use there, and would be logged; a blank would be asked for as `%20`.
+        bare = "@" not in url.netloc and not url.query and not url.fragment and text.split() == [text]
         return not text or (url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0 and bare)
     except ValueError:
         return False

@@ -61,6 +61,8 @@ def test_an_address_is_a_host_and_a_port(listen: str) -> None:
         ("base_url", "https://"),
         ("base_url", "http:///v1"),
         ("base_url", "http://[::1"),
+        ("base_url", "http://models.example/v1 "),
+        ("base_url", "http://models example/v1"),
         ("base_url", "https://user:canary@models.example/v1"),
         ("base_url", "https://models.example/v1?key=canary"),
         ("base_url", "http://127.0.0.1:99999/v1"),
