@@ -69,6 +69,9 @@ class Pruned:
             self._names |= _names(held[0], existing)
             if isinstance(parent, list):
                 parent[int(existing[-1])] = _GONE
+                if len(existing) > 2 and all(item == _GONE for item in parent):
+                    # An empty list is as good as none.
+                    self._beside.add(existing[:-2])
             else:
                 del parent[existing[-1]]
 
@@ -105,9 +108,17 @@ def _without_gaps(node: object) -> Any:
 def _names(node: object, place: Path) -> set[object]:
     """What has its name by something that is taken out, and that something itself."""
     own = {place[-1]} - format_keys(AssistantModel, place[:-1])
-    # Right under a section there are names alone, even those that are keys elsewhere, such as `name`.
-    section = set[object](node if len(place) == 1 and isinstance(node, dict) else ())
+    section = _section_names(node) if len(place) == 1 else set()
     return own | section | (_keys(node, set()) - format_keys(AssistantModel))
+
+
+def _section_names(section: object) -> set[object]:
+    """The names right under a section, those that are keys elsewhere too, such as `name`; of a list what may be one."""
+    if isinstance(section, dict):
+        return set(section)
+    items = section if isinstance(section, list) else []
+    texts = (text for item in items for text in (item.values() if isinstance(item, dict) else [item]))
+    return {text for text in texts if isinstance(text, str)}
 
 
 def _keys(node: object, seen: set[int]) -> set[object]:

@@ -34,6 +34,7 @@ flows:
 sub_conversations:
   hours: {states: {answer: {say: Always.}}}
 """
+SLOTS = ORDER.partition("slots:\n")[2].partition("intents:")[0]
 
 
 def found(folder: Path, *changes: tuple[str, str]) -> list[tuple[int, str]]:
@@ -60,6 +61,12 @@ def found(folder: Path, *changes: tuple[str, str]) -> list[tuple[int, str]]:
         ("end: {say: Bye.}", "end: Bye.", "flows.main.states.end"),
         ("when: confirm", "wen: confirm", "flows.main.states.sure.on.0.wen"),
         ("hours: {states: {", "hours: {stats: {", "sub_conversations.hours.stats"),
+        (
+            "collect: [name, size, until]",
+            "collect: [[name]], on: [{when: deny, to: end}]",
+            "flows.main.states.ask.collect.0",
+        ),
+        (SLOTS, "  - {name: name}\n  - {name: size}\n  - until\n", "slots"),
     ],
 )
 def test_what_is_refused_is_told_alone_and_hides_no_other_defect(
