@@ -27,7 +27,7 @@ def open_model(settings: Settings) -> ModelAccess | None:
     """Opens the way to the model; None: there is none, and the rules understand alone.
 
     Raises:
-        InvalidSettings: The key's file can not be read, or the extra `openai` is missing.
+        InvalidSettings: The key's file or the certificates can not be read, or the extra `openai` is missing.
     """
     key = find_key(settings.api_key_file)
     if not settings.model or not (key or settings.base_url):
@@ -41,12 +41,15 @@ def open_model(settings: Settings) -> ModelAccess | None:
         from parley_server.models.openai import OpenAIProvider  # noqa: PLC0415
     except ImportError as error:
         raise InvalidSettings(f"--model needs more packages: {how_to_install('openai')}") from error
-    provider = OpenAIProvider(
-        model=settings.model,
-        key=key or Secret(_NO_KEY),
-        base_url=settings.base_url,
-        strict=not settings.model_json,
-    )
+    try:
+        provider = OpenAIProvider(
+            model=settings.model,
+            key=key or Secret(_NO_KEY),
+            base_url=settings.base_url,
+            strict=not settings.model_json,
+        )
+    except OSError as error:
+        raise InvalidSettings(f"--model: the certificates that SSL_CERT_FILE names can not be read: {error}") from error
     limits = ModelLimits(
         first_token=timedelta(seconds=settings.first_token),
         next_token=timedelta(seconds=settings.next_token),

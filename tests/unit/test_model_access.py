@@ -66,3 +66,10 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         InvalidSettings, match=r"--model needs more packages: .* `openai`: pip install '\.\[openai\]' in its source"
     ):
         open_model(Settings(model="m", base_url="http://127.0.0.1:9/v1"))
+
+
+def test_certificates_that_can_not_be_read_are_told_at_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+
+    with pytest.raises(InvalidSettings, match="SSL_CERT_FILE"):
+        open_model(Settings(model="m", base_url="https://models.example/v1"))

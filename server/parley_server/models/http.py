@@ -5,6 +5,7 @@ need: cookies, redirects, hooks, authentication. A call of a model needs none of
 """
 
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import lru_cache
@@ -34,10 +35,18 @@ _UNFIT = frozenset({400, 413, 422})
 class ModelHttpClient(httpx2.AsyncClient):
     """What the package sends its requests with; responses are handed out before their body is read."""
 
-    def __init__(self) -> None:
-        """Connects with its first request: all go to one server, for which the environment may name a proxy."""
+    def __init__(self, *, tls: bool) -> None:
+        """Connects with its first request: all go to one server, for which the environment may name a proxy.
+
+        Args:
+            tls: Whether to load certificates now, which takes long and would hold up whatever else runs later.
+
+        Raises:
+            OSError: They can not be read.
+        """
         # What it would send requests with itself is never used, and the certificates for it take long to load.
         super().__init__(transport=httpx2.AsyncBaseTransport(), trust_env=False)
+        self._ssl = httpx2.create_ssl_context() if tls else True
         self._session: aiohttp.ClientSession | None = None
 
     def build_request(self, method: str, url: httpx2.URL | str, **given: Any) -> httpx2.Request:
@@ -52,7 +61,7 @@ class ModelHttpClient(httpx2.AsyncClient):
             ModelUnavailable: The status is an error's; then the body is not read.
         """
         if self._session is None:
-            self._session = _session_for(str(request.url))
+            self._session = _session_for(str(request.url), tls=self._ssl)
         response = await self._session.request(
             request.method,
             URL(str(request.url), encoded=True),
@@ -83,15 +92,10 @@ class _Body(httpx2.AsyncByteStream):
         self._response.release()
 
 
-def _session_for(url: str) -> aiohttp.ClientSession:
+def _session_for(url: str, *, tls: ssl.SSLContext | bool) -> aiohttp.ClientSession:
     address = urlsplit(url)
-    secure = address.scheme == "https"
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=_OPEN_CONNECTIONS,
-            # Plain HTTP needs none of the certificates, which take long to load.
-            ssl=httpx2.create_ssl_context() if secure else True,
-        ),
+        connector=aiohttp.TCPConnector(limit=_OPEN_CONNECTIONS, ssl=tls),
         proxy=_proxy_for(address),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,

@@ -82,6 +82,9 @@ class OpenAIProvider:
         """Takes the default model, the key, the address (empty: OpenAI's), and whether answers are bound to a schema.
 
         A server that does not know schemas is asked for JSON of any shape instead.
+
+        Raises:
+            OSError: The certificates for TLS can not be read.
         """
         # Talkative, the package logs whole requests, and so what users say; what it stands on logs each call.
         for name in ("openai", "httpx2", "httpcore2"):
@@ -93,7 +96,7 @@ class OpenAIProvider:
             base_url=base_url or None,
             max_retries=0,
             timeout=None,
-            http_client=ModelHttpClient(),
+            http_client=ModelHttpClient(tls=not base_url.lower().startswith("http://")),
             default_headers={"Accept-Encoding": "identity"},
         )
         # A whole address, which the package has not to put together for every call.
