@@ -4,6 +4,7 @@ The package sends its requests through a client of httpx2, which readies each of
 need: cookies, redirects, hooks, authentication. A call of a model needs none of it, and it takes as long as the rest.
 """
 
+import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator
@@ -27,6 +28,8 @@ _url = lru_cache(maxsize=4)(httpx2.URL)
 _OPEN_CONNECTIONS = 2000
 _CONNECTING = 5.0
 """Seconds. What a call takes as a whole is bounded by whoever makes it."""
+_LAST_BYTES = 1.0
+"""Seconds that a body may take to end behind the end of what it says."""
 _LONGEST_PAUSE = timedelta(minutes=2)
 _UNFIT = frozenset({400, 413, 422})
 """What a server answers to a request that is not for it, as others may be."""
@@ -72,7 +75,8 @@ class ModelHttpClient(httpx2.AsyncClient):
         if response.status >= 300:
             response.release()
             raise _refusal(response)
-        return httpx2.Response(response.status, headers=response.raw_headers, stream=_Body(response), request=request)
+        body = ModelBody(response)
+        return httpx2.Response(response.status, headers=response.raw_headers, stream=body, request=request)
 
     async def aclose(self) -> None:
         """Closes its connections."""
@@ -81,15 +85,24 @@ class ModelHttpClient(httpx2.AsyncClient):
             await self._session.close()
 
 
-class _Body(httpx2.AsyncByteStream):
+class ModelBody(httpx2.AsyncByteStream):
+    """The body of a response."""
+
     def __init__(self, response: aiohttp.ClientResponse) -> None:
+        """Takes the response."""
         self._response = response
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._response.content.iter_any()
 
     async def aclose(self) -> None:
+        """Leaves it where it is: unless it has ended, its connection ends."""
         self._response.release()
+
+    def leave(self) -> None:
+        """Leaves it behind the end of what it says: it ends soon, and then its connection serves the next call."""
+        if self._response.connection is not None:
+            asyncio.get_running_loop().call_later(_LAST_BYTES, self._response.release)
 
 
 def _session_for(url: str, *, tls: ssl.SSLContext | bool) -> aiohttp.ClientSession:

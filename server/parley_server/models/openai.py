@@ -17,7 +17,7 @@ from openai import AsyncOpenAI, AsyncStream, OpenAIError
 
 from parley_server.core.context import Usage
 from parley_server.errors import ModelFault, ModelUnavailable
-from parley_server.models.http import ModelHttpClient
+from parley_server.models.http import ModelBody, ModelHttpClient
 from parley_server.models.protocol import Completion, Finish, FinishReason, ModelRequest, Piece
 from parley_server.models.secret import Secret
 from parley_server.models.sse import event_data
@@ -142,7 +142,7 @@ class OpenAIProvider:
     @asynccontextmanager
     async def _response(self, request: ModelRequest, *, stream: bool) -> AsyncGenerator[AsyncIterator[bytes], None]:
         """Sends a request; its answer's body can be read while the context lasts."""
-        response: httpx2.Response | None = None
+        body: ModelBody | None = None
         try:
             # With `stream` the package does not read the whole body first; with `cast_to` it hands the response over.
             sent = self._client.post(
@@ -152,9 +152,10 @@ class OpenAIProvider:
                 stream=True,
                 stream_cls=AsyncStream[Any],
             )
-            response = cast("httpx2.Response", await sent)
-            body = cast("httpx2.AsyncByteStream", response.stream)
+            body = cast("ModelBody", cast("httpx2.Response", await sent).stream)
             yield _bounded(body, _LONGEST_STREAM if stream else _LONGEST_ANSWER)
+            body.leave()
+            body = None
         except ModelUnavailable:
             raise
         except (OpenAIError, aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
@@ -163,8 +164,8 @@ class OpenAIProvider:
             # What is no HTTP comes as an error of aiohttp's own, which quotes what the server sent.
             raise ModelUnavailable(ModelFault.GARBLED) from None
         finally:
-            if response is not None:
-                await response.aclose()
+            if body is not None:
+                await body.aclose()
 
     def _body(self, request: ModelRequest, *, stream: bool) -> Mapping[str, object]:
         body: dict[str, object] = {

@@ -1,13 +1,16 @@
 """How calls of a model go over HTTP: through the environment's proxy, over one connection, without memory of a page."""
 
+import asyncio
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 from support.model_answers import Says
 from support.model_exchange import Exchange, completion, encoded
 from support.model_server import ModelServer
-from support.models import KEY, REQUEST, provider
+from support.models import KEY, REQUEST, pieces, provider
+from support.waiting import until
 
 from parley_server.models.openai import OpenAIProvider
 from parley_server.models.secret import Secret
@@ -18,11 +21,14 @@ class Notes:
     """A server that notes where its callers are."""
 
     callers: list[object]
+    may_end: asyncio.Event
+    """Until then no body ends, though all is said that it has to say."""
 
     async def answer(self, exchange: Exchange) -> None:
         """Answers one call."""
         self.callers.append(exchange.caller)
-        await exchange.answer(encoded(completion({"content": "Hello."})))
+        await Says("Hello.").answer(exchange)
+        await self.may_end.wait()
 
 
 def address_of(server: ModelServer) -> str:
@@ -76,11 +82,18 @@ async def test_no_cookie_is_sent_back() -> None:
         assert [("Cookie" in request.headers) for request in server.requests] == [False, False]
 
 
-async def test_calls_that_follow_one_another_share_a_connection() -> None:
+@pytest.mark.parametrize("stream", [False, True])
+async def test_calls_that_follow_one_another_share_a_connection(stream: bool) -> None:
     callers: list[object] = []
-    async with provider(Notes(callers)) as (_, asked):
+    may_end = asyncio.Event()
+    async with provider(Notes(callers, may_end)) as (server, asked), aiohttp.ClientSession() as other:
         for _ in range(3):
-            await asked.complete(REQUEST)
+            may_end.clear()
+            await (pieces(asked) if stream else asked.complete(REQUEST))
+            may_end.set()
+            await until(lambda: server.open == 0)
+            # What the server sent before has come when the answer to this has.
+            await other.get(server.base_url)
 
     assert len(callers) == 3
     assert len(set(callers)) == 1
