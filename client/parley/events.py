@@ -39,8 +39,9 @@ class Heartbeat:
 class Restarted:
     """Everything that was handed out of this turn so far is void: drop it, what follows is the turn from its beginning.
 
-    The client makes this event itself, when it had to repeat a turn that had not been committed and the turn then went
-    another way: a model seldom writes the same reply twice.
+    The client makes this event itself: when it had to repeat a turn that had not been committed and the turn then went
+    another way, since a model seldom writes the same reply twice; and when a model broke off in the midst of its text, and
+    a template says it instead.
     """
 
 
@@ -59,7 +60,8 @@ class ExplanationStep:
     """One thing that a turn considered."""
 
     kind: str
-    """What kind of thing: `branch`, `sub_conversation`, `intent`, `transition`, `form`, `slot` or `fallback`."""
+    """What kind of thing: `timer`, `handoff`, `slot`, `branch`, `question`, `sub_conversation`, `intent`, `transition`,
+    `form`, `next`, `command`, `generate` or `fallback`; more may come."""
     name: str
     taken: bool
     reason: str

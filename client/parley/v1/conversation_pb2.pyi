@@ -438,7 +438,9 @@ class ExplanationStep(_message.Message):
     TAKEN_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """What kind of thing: `branch`, `sub_conversation`, `intent`, `transition`, `form`, `slot` or `fallback`."""
+    """What kind of thing: `timer`, `handoff`, `slot`, `branch`, `question`, `sub_conversation`, `intent`, `transition`,
+    `form`, `next`, `command`, `generate` or `fallback`; more may come.
+    """
     name: _builtins.str
     """Its name."""
     taken: _builtins.bool

@@ -8,7 +8,8 @@ class ExplanationStep:
     """One thing that a turn considered."""
 
     kind: str
-    """`branch`, `sub_conversation`, `intent`, `transition`, `form`, `slot` or `fallback`."""
+    """`timer`, `handoff`, `slot`, `branch`, `question`, `sub_conversation`, `intent`, `transition`, `form`, `next`,
+    `command`, `generate` or `fallback`."""
     name: str
     taken: bool
     reason: str
