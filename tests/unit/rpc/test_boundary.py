@@ -15,7 +15,7 @@ from parley.v1 import conversation_pb2 as wire
 from parley.v1.conversation_pb2_grpc import (
     ConversationServiceStub,
 )
-from parley_server.errors import SessionNotFound
+from parley_server.errors import ModelFault, ModelUnavailable, SessionNotFound
 from parley_server.rpc.boundary import Context, bounded
 
 SECRET = "redis://ada:secret@localhost"
@@ -119,6 +119,20 @@ async def test_an_error_of_parley_after_the_first_events_ends_the_stream_with_it
     assert info_of(error).reason == "SESSION_NOT_FOUND"
     (record,) = caplog.records
     assert (record.levelno, record.exc_info) == (logging.INFO, None)
+
+
+async def test_the_log_names_why_a_model_failed_as_the_caller_is_told_it(
+    service: Service, stub: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(request: wire.ChatRequest, context: Context) -> None:
+        raise ModelUnavailable(ModelFault.TIMEOUT)
+
+    service.behaviour = fail
+    caplog.set_level(logging.INFO)
+
+    await ended(stub.Chat(wire.ChatRequest(session_id="s-1")))
+
+    assert "{'fault': 'timeout'}" in caplog.records[0].getMessage()
 
 
 async def test_a_name_that_a_caller_made_up_can_not_forge_a_line_of_the_log(
