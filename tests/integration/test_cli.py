@@ -1,5 +1,6 @@
 """The command line, as processes: serving, talking, looking at sessions, and what is said when something is wrong."""
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -10,10 +11,13 @@ import grpc
 import pytest
 from click.testing import CliRunner, Result
 from support.ports import free_port
+from support.scripted_service import Attempt, ScriptedService, refused
+from support.scripted_service import serving as scripted
 from support.servers import definition
 from support.terminals import PARLEY, Server, Terminal, environment, run, serving
 
 import parley
+from parley.v1 import conversation_pb2 as wire
 from parley_server.cli import commands
 from parley_server.cli.calling import why
 
@@ -242,6 +246,22 @@ def test_a_turn_that_is_refused_is_a_line_and_the_conversation_goes_on(
     assert talk.ended()[0] == 0
 
 
+async def test_what_a_turn_failed_with_begins_a_line_of_its_own_after_a_piece_of_its_reply(
+    terminal: Callable[..., Terminal],
+) -> None:
+    pieces = [wire.ChatEvent(turn_started={"session_id": "s-1", "turn": 1}), wire.ChatEvent(text_delta={"text": "We"})]
+    service = ScriptedService()
+    failure = refused(grpc.StatusCode.FAILED_PRECONDITION, "ASSISTANT_FAILED")
+    service.script.append(Attempt([wire.ChatResponse(events=pieces)], failure))
+    async with scripted(service) as address:
+        talk = terminal("chat", "--address", address)
+        await asyncio.to_thread(talk.sees, "> ")
+        await asyncio.to_thread(talk.type, "hi\n")
+
+        await asyncio.to_thread(talk.sees, "We\r\n")
+        await asyncio.to_thread(talk.sees, "  refused: ASSISTANT_FAILED")
+
+
 @pytest.mark.parametrize(
     ("command", "more"),
     [
@@ -300,7 +320,7 @@ def test_a_session_is_printed_with_its_turns(server: Server, client: parley.Clie
     assert (plain.exit_code, whole.exit_code) == (0, 0)
     assert plain.stdout.splitlines() == [
         "printed",
-        "  information_gathering at booking/details, 1 turns",
+        "  information_gathering at booking/details, 1 turn",
         "  service = consultation",
         "  missing: date, time, name, email",
     ]

@@ -27,26 +27,34 @@ def converse(address: str, *, session_id: str | None, assistant: str, start_serv
         conversation = client.conversation(session_id, assistant=assistant)
         click.echo(f"session {conversation.session_id}; an empty line or Ctrl-D ends")
         while message := _ask():
-            try:
-                _take_turn(conversation, message)
-            except parley.ParleyError as error:
-                click.secho(f"  {why(error, address)}", fg="red")
+            _take_turn(conversation, message, address)
         starting = " --start-server" if start_server else ""
         click.echo(f"\nto go on: parley chat --address {address} --session {conversation.session_id}{starting}")
 
 
-def _take_turn(conversation: parley.Conversation, message: str) -> None:
-    for event in conversation.chat(message):
-        match event:
-            case parley.TextDelta(text=text):
-                click.echo(printable(text), nl=False)
-            case parley.Restarted():
-                click.secho("\n  (again from the start)", dim=True)
-            case parley.SlotsChanged(rejected=rejected) if rejected:
-                click.secho("  refused: " + ", ".join(refused.slot for refused in rejected), fg="yellow")
-            case parley.TurnCompleted(session=session):
-                click.echo()
-                print_standing(session)
+def _take_turn(conversation: parley.Conversation, message: str, address: str) -> None:
+    within_line = False
+    try:
+        for event in conversation.chat(message):
+            _print(event)
+            within_line = isinstance(event, parley.TextDelta)
+    except parley.ParleyError as error:
+        if within_line:
+            click.echo()
+        click.secho(f"  {printable(why(error, address))}", fg="red")
+
+
+def _print(event: parley.Event) -> None:
+    match event:
+        case parley.TextDelta(text=text):
+            click.echo(printable(text), nl=False)
+        case parley.Restarted():
+            click.secho("\n  (again from the start)", dim=True)
+        case parley.SlotsChanged(rejected=rejected) if rejected:
+            click.secho("  refused: " + ", ".join(refused.slot for refused in rejected), fg="yellow")
+        case parley.TurnCompleted(session=session):
+            click.echo()
+            print_standing(session)
 
 
 def _ask() -> str:

@@ -18,7 +18,8 @@ def printable(text: str) -> str:
 def print_session(session: parley.Session) -> None:
     """Prints a session, a line a fact."""
     click.secho(session.session_id, bold=True)
-    click.echo(f"  {session.phase.name.lower()} at {session.state}, {session.turn_count} turns")
+    turns = "1 turn" if session.turn_count == 1 else f"{session.turn_count} turns"
+    click.echo(f"  {session.phase.name.lower()} at {session.state}, {turns}")
     for name, value in sorted(session.slots.items()):
         click.echo(printable(f"  {name} = {value}"))
     if session.missing_slots:
