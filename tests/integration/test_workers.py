@@ -121,6 +121,6 @@ async def test_a_store_that_can_not_be_shared_is_refused_before_any_worker_start
 
     assert process.returncode == 1
     assert said == (
-        "Error: memory:// keeps sessions inside one process, so that several workers can not share them: serve with "
-        "one worker, or from another store, such as sqlite:///parley.db\n"
+        "Error: memory:// keeps sessions inside one process, so that no other can share them: serve with one worker, "
+        "or use another store, such as sqlite:///parley.db\n"
     )

@@ -38,8 +38,8 @@ async def open_url(url: str, options: StoreOptions) -> "InMemoryStore":
         raise InvalidSettings("memory:// takes nothing after it")
     if options.shared:
         raise InvalidSettings(
-            "memory:// keeps sessions inside one process, so that several workers can not share them: serve with one "
-            "worker, or from another store, such as sqlite:///parley.db"
+            "memory:// keeps sessions inside one process, so that no other can share them: serve with one worker, or "
+            "use another store, such as sqlite:///parley.db"
         )
     return InMemoryStore(clock=options.clock)
 
