@@ -15,6 +15,8 @@ slots:
   city: {type: choice, choices: [London, Paris], prompt: Which city?}
   seats: {type: integer, prompt: How many seats?, validate: {check: value < 10, reason: That is too many.}}
   code: {type: string, sensitive: true}
+  price: {type: float, internal: true}
+  start: {type: time, internal: true}
 intents:
   human: {examples: [let me talk to a human], handoff: asked for}
 flows:
@@ -50,6 +52,7 @@ def rehearse(folder: Path, turns: str, *options: str, conversation: str = "") ->
     [
         "[{user: hi, reply: Which  city?, state: trip/ask, phase: information_gathering, requested: city}]",
         "[{user: 2 seats to Paris, slots: {seats: 2, city: Paris, code: null}, requested: '', intent: ''}]",
+        "[{user: hi, given: {price: 10, start: '09:30'}, slots: {price: 10, start: '09:30:00'}}]",
         "[{user: London}, {user: '12', rejected: seats, contains: [too many, seats], not_contains: city}]",
         "[{user: hi}, {user: let me talk to a human, intent: human, handoff: asked for}]",
         "[{user: hi}, {user: Paris, after: 29m, handoff: ''}, {user: '2', after: 30m, state: trip/late}]",
@@ -69,6 +72,7 @@ def test_a_conversation_that_goes_as_expected_passes(folder: Path, turns: str) -
         ("[{user: hi, not_contains: city}]", "not_contains", "city", "Which city?"),
         ("[{user: 2 seats, slots: {seats: 3}}]", "slots.seats", "3", "2"),
         ("[{user: 2 seats, slots: {city: Paris}}]", "slots.city", "Paris", "null"),
+        ("[{user: hi, given: {start: '09:30'}, slots: {start: half nine}}]", "slots.start", "half nine", "09:30"),
         ("[{user: hi, state: trip/booked}]", "state", "trip/booked", "trip/ask"),
         ("[{user: hi, phase: completion}]", "phase", "completion", "information_gathering"),
         ("[{user: hi, intent: human}]", "intent", "human", "(none)"),

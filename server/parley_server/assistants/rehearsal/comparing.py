@@ -1,10 +1,11 @@
 """Comparing: what a turn came to with what its script expects."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import time
 
-from parley_server.assistants.rehearsal.script import TurnModel
+from parley_server.assistants.rehearsal.script import Literal, TurnModel
 from parley_server.core.decision import Decision
 from parley_server.core.slots import SlotValue
 
@@ -24,7 +25,7 @@ def compare(turn: TurnModel, decision: Decision) -> Iterator[Mismatch]:
     yield from _compare_reply(turn, _folded(decision.reply))
     for name, value in turn.slots.items():
         found = decision.context.get_slot(name)
-        if _literal(value) != _literal(found):
+        if not _same(value, found):
             yield Mismatch(f"slots.{name}", _literal(value), _literal(found))
     context = decision.context
     rejected = sorted({rejection.slot for rejection in decision.slots_changed.rejected})
@@ -57,6 +58,15 @@ def _compare_reply(turn: TurnModel, reply: str) -> Iterator[Mismatch]:
 
 def _folded(text: str) -> str:
     return " ".join(text.split())
+
+
+def _same(expected: Literal | None, found: SlotValue | None) -> bool:
+    if isinstance(found, float) and isinstance(expected, int) and not isinstance(expected, bool):
+        return expected == found
+    if isinstance(found, time) and isinstance(expected, str):
+        with suppress(ValueError):
+            return time.fromisoformat(expected) == found
+    return _literal(expected) == _literal(found)
 
 
 def _literal(value: SlotValue | None) -> str:

@@ -55,7 +55,7 @@ class TurnModel(_Model):
     after: Duration = Field(default=timedelta(0), json_schema_extra={"default": "0s"})
     """How long the user takes before this message, such as `90s`, `30m`, `2h` or `1d`."""
     given: dict[str, Literal] = {}
-    """Values that the caller gives with this turn."""
+    """Values that the caller gives with this turn, a date or time in ISO 8601."""
     metadata: dict[str, JsonValue] = {}
     """What the caller adds to what it keeps with the session; null removes a key."""
     handed_back: bool = False
@@ -67,7 +67,7 @@ class TurnModel(_Model):
     not_contains: Texts = []
     """What the reply does not say."""
     slots: dict[str, Literal | None] = {}
-    """The values of these slots; null: it has none."""
+    """The values of these slots, a date or time in ISO 8601; null: it has none."""
     state: str | None = None
     """`flow/state`; with what is interrupted before it: `booking/details > opening_hours/answer`."""
     phase: ConversationPhase | None = None
@@ -88,7 +88,7 @@ class ConversationModel(_Model):
     name: str
     """What it is called in reports; no two have the same name."""
     slots: dict[str, Literal] = {}
-    """Values that the caller gives with the first turn."""
+    """Values that the caller gives with the first turn, a date or time in ISO 8601."""
     metadata: dict[str, JsonValue] = {}
     """What the caller keeps with the session from the first turn on."""
     turns: list[TurnModel] = Field(min_length=1)
