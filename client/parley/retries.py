@@ -73,6 +73,13 @@ class Attempts:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Begins to count the time.
+
+        Raises:
+            TypeError: The time-out is no timedelta.
+        """
+        if not isinstance(timeout, timedelta | None):
+            raise TypeError(f"a timeout is a datetime.timedelta, not {type(timeout).__name__}")
         self._exchange = exchange
         self._policy = policy
         self._clock = clock

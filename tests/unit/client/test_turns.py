@@ -382,5 +382,7 @@ async def test_a_failure_after_the_completion_does_not_matter(service: ScriptedS
 async def test_a_bad_option_is_refused_before_anything_is_sent(service: ScriptedService, caller: Caller) -> None:
     with pytest.raises(TypeError, match="a turn has no option sesion_id"):
         await caller.hear(lambda client: client.chat("hi", sesion_id="s-1"))
+    with pytest.raises(TypeError, match=r"a timeout is a datetime.timedelta, not int"):
+        await caller.hear(lambda client: client.chat("hi", timeout=5))
 
     assert service.requests == []
