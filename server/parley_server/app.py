@@ -120,6 +120,8 @@ async def serve(settings: Settings, *, assistants: Sequence[Assistant] = ()) -> 
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    # Who asks for the definitions anew before they serve gets what is there: they are being read.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if parent := parent_process():
         # A worker whose parent was killed has nobody to stop it.
         loop.add_reader(parent.sentinel, _end_with_parent, stop)

@@ -227,7 +227,8 @@ class ModelUnavailable(ParleyError):
     """The language model gave no answer that could be used; nothing was saved."""
 
     def __init__(self, fault: ModelFault, *, retry_after: timedelta | None = timedelta(seconds=1)) -> None:
-        super().__init__(f"the language model gave no answer ({fault}), and there is no text without it", fault=fault.value)
+        message = f"the language model gave no answer ({fault}), and there is no text without it"
+        super().__init__(message, fault=fault.value)
         self.fault = fault
         self.retry_after = retry_after
 

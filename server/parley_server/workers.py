@@ -57,7 +57,7 @@ class _Group:
         self._stopping = False
 
     def run(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._pass_on)
         while len(self._workers) < self._settings.workers and not self._stopping:
             self._start()
@@ -87,7 +87,7 @@ class _Group:
             os.kill(worker.pid, signal.SIGTERM)
 
     def _pass_on(self, number: int, _: FrameType | None) -> None:
-        self._stopping = True
+        self._stopping = self._stopping or number != signal.SIGHUP
         for worker in self._workers:
             if worker.pid and worker.is_alive():
                 os.kill(worker.pid, number)

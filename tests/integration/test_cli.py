@@ -249,7 +249,8 @@ def test_a_turn_that_is_refused_is_a_line_and_the_conversation_goes_on(
 async def test_what_a_turn_failed_with_begins_a_line_of_its_own_after_a_piece_of_its_reply(
     terminal: Callable[..., Terminal],
 ) -> None:
-    pieces = [wire.ChatEvent(turn_started={"session_id": "s-1", "turn": 1}), wire.ChatEvent(text_delta={"text": "We"})]
+    begun = wire.ChatEvent(turn_started=wire.TurnStarted(session_id="s-1", turn=1))
+    pieces = [begun, wire.ChatEvent(text_delta=wire.TextDelta(text="We"))]
     service = ScriptedService()
     failure = refused(grpc.StatusCode.FAILED_PRECONDITION, "ASSISTANT_FAILED")
     service.script.append(Attempt([wire.ChatResponse(events=pieces)], failure))

@@ -44,6 +44,16 @@ def children(process: subprocess.Popen[str]) -> list[int]:
     return [pid for pid in map(int, listed.split()) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
+def lines_with(text: str, process: subprocess.Popen[str], *, count: int) -> None:
+    """Reads the log until so many lines have had this text."""
+    assert process.stderr
+    for line in process.stderr:
+        count -= text in line
+        if not count:
+            return
+    pytest.fail(f"the log has ended, and {count} more lines with {text!r} were to come")
+
+
 async def test_two_workers_share_sessions_and_one_that_is_killed_is_replaced(tmp_path: Path) -> None:
     file = definition(tmp_path, CHAT)
     async with ModelServer.running() as model:
@@ -113,6 +123,18 @@ def test_a_signal_that_comes_while_a_worker_is_started_ends_that_one_too(
 
     assert len(told) == starting, "nobody is started after the signal"
     assert None not in told
+
+
+async def test_a_signal_to_read_definitions_anew_reaches_every_worker_and_ends_none(tmp_path: Path) -> None:
+    file = definition(tmp_path, "assistant: one\nflows: {main: {states: {start: {say: Hi.}}}}\n")
+    with workers(tmp_path, "--assistant", str(file)) as (process, _):
+        await asyncio.to_thread(lines_with, "serving one", process, count=2)
+        before = children(process)
+
+        process.send_signal(signal.SIGHUP)
+
+        await asyncio.to_thread(lines_with, "loaded version", process, count=2)
+        assert (process.poll(), children(process)) == (None, before)
 
 
 async def test_a_store_that_can_not_be_shared_is_refused_before_any_worker_starts(tmp_path: Path) -> None:
