@@ -40,8 +40,8 @@ class Restarted:
     """Everything that was handed out of this turn so far is void: drop it, what follows is the turn from its beginning.
 
     The client makes this event itself: when it had to repeat a turn that had not been committed and the turn then went
-    another way, since a model seldom writes the same reply twice; and when a model broke off in the midst of its text, and
-    a template says it instead.
+    another way, since a model seldom writes the same reply twice; and when a model broke off in the midst of its text,
+    and a template says it instead.
     """
 
 

@@ -95,9 +95,6 @@ async def running(
         closing.callback(turns.close)
         for chore in (_sweep(store), _refresh(library)):
             closing.callback(asyncio.create_task(chore).cancel)
-        host = settings.listen.rpartition(":")[0]
-        names = ", ".join(library.catalogue.names)
-        logger.info("serving %s at %s:%d, sessions in %s", names, host, port, redacted(settings.store))
         yield Running(port=port, store=store, rpc=rpc, turns=turns, library=library)
 
 
@@ -131,6 +128,8 @@ async def serve(settings: Settings, *, assistants: Sequence[Assistant] = ()) -> 
         gc.freeze()
         reload = partial(server.library.refresh, everything=True)
         loop.add_signal_handler(signal.SIGHUP, loop.run_in_executor, None, reload)
+        host, names = settings.listen.rpartition(":")[0], ", ".join(server.library.catalogue.names)
+        logger.info("serving %s at %s:%d, sessions in %s", names, host, server.port, redacted(settings.store))
         await stopping.wait()
         logger.info("stopping: %d turns are running", len(server.turns))
         await server.rpc.leave()
