@@ -15,7 +15,8 @@ from parley.v1.conversation_pb2_grpc import ConversationServiceStub
 from parley_server.ids import DEFAULT_TENANT, SessionKey
 from parley_server.stores.registry import open_store
 
-_SESSIONS = 3000
+_SESSIONS = 9000
+"""So many that what the server takes for itself meanwhile does not count."""
 _STREAMS = 1000
 _CHANNELS = 10
 

@@ -67,7 +67,7 @@ async def test_a_url_that_names_no_place_is_refused(url: str) -> None:
 
 
 async def test_several_workers_can_not_share_memory() -> None:
-    with pytest.raises(InvalidSettings, match="several workers"):
+    with pytest.raises(InvalidSettings, match="inside one process"):
         await open_store("memory://", options=StoreOptions(shared=True))
 
 
